@@ -1,0 +1,45 @@
+#include "app/shared.hh"
+
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <new>
+#include <system_error>
+
+namespace app {
+
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "a lock could die with its holder");
+
+Shared::Owner Shared::map() {
+  void* memory = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
+  return Owner(new (memory) Shared);
+}
+
+void Shared::Unmap::operator()(Shared* shared) const noexcept { ::munmap(shared, sizeof(Shared)); }
+
+void Shared::connection_opened() noexcept {
+  accepted.fetch_add(1, std::memory_order_relaxed);
+  open.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Shared::connections_closed(std::int64_t n) noexcept {
+  open.fetch_sub(n, std::memory_order_relaxed);
+}
+
+void Shared::process_started(pid_t pid) noexcept {
+  for (auto& place : pids) {
+    pid_t free = 0;
+    if (place.compare_exchange_strong(free, pid)) return;
+  }
+}
+
+void Shared::process_ended(pid_t pid) noexcept {
+  for (auto& place : pids) {
+    pid_t gone = pid;
+    if (place.compare_exchange_strong(gone, 0)) return;
+  }
+}
+
+}  // namespace app

@@ -1,0 +1,117 @@
+#include "server/stop.hh"
+
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+
+#include "net/error.hh"
+
+namespace server {
+namespace {
+
+// The signal flags. Everything a handler touches is an atomic without a lock (signal-safety(7)).
+std::atomic<bool> stop_requested{false};
+std::atomic<bool> is_child{false};
+int stop_descriptor = -1;
+itimerval drain_timer{};
+
+// Which descriptors a stop signal has to shut down, by number.
+std::unique_ptr<std::atomic<bool>[]> sleepers;
+int sleepers_size = 0;
+
+// Only calls that signal-safety(7) lists, and setitimer(2), which is a bare system call.
+void on_stop(int) {
+  const int saved = errno;
+  if (stop_requested.exchange(true)) {
+    if (!is_child) ::_exit(1);
+  } else {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t n = ::write(stop_descriptor, &one, sizeof one);
+    for (int fd = 0; fd < sleepers_size; ++fd)
+      if (sleepers[static_cast<std::size_t>(fd)]) ::shutdown(fd, SHUT_RD);
+    ::setitimer(ITIMER_REAL, &drain_timer, nullptr);
+  }
+  errno = saved;
+}
+
+void on_drain_timeout(int) {
+  constexpr char words[] = "drain timeout: cutting off who is left\n";
+  [[maybe_unused]] const ssize_t n = ::write(STDERR_FILENO, words, sizeof words - 1);
+  ::_exit(0);
+}
+
+// Without SA_RESTART: a call that blocks comes back with EINTR.
+void handle(int signal, void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  if (::sigaction(signal, &action, nullptr) == -1) net::throw_errno("sigaction");
+}
+
+sigset_t handled_signals() noexcept {
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, SIGTERM);
+  ::sigaddset(&set, SIGINT);
+  ::sigaddset(&set, SIGCHLD);
+  return set;
+}
+
+}  // namespace
+
+Stop::Stop(http::Duration drain_timeout) {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) == -1) net::throw_errno("getrlimit");
+  sleepers_size = static_cast<int>(std::min<rlim_t>(files.rlim_max, 1 << 20));
+  sleepers = std::make_unique<std::atomic<bool>[]>(static_cast<std::size_t>(sleepers_size));
+
+  stop_descriptor = net::checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd");
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(drain_timeout).count();
+  drain_timer.it_value = {us / 1'000'000, us % 1'000'000};
+
+  handle(SIGALRM, on_drain_timeout);
+  handle(SIGTERM, on_stop);
+  handle(SIGINT, on_stop);
+  // Each send(2) says MSG_NOSIGNAL; this is for a log that nobody reads any more.
+  handle(SIGPIPE, SIG_IGN);
+}
+
+bool Stop::requested() const noexcept { return stop_requested; }
+
+int Stop::descriptor() const noexcept { return stop_descriptor; }
+
+void Stop::in_child() const noexcept {
+  is_child = true;
+  for (int fd = 0; fd < sleepers_size; ++fd) {
+    auto& asleep = sleepers[static_cast<std::size_t>(fd)];
+    if (asleep) asleep = false;  // writing only where needed: every page touched is a page copied
+  }
+}
+
+// First the mark, then the question: whoever is not seen by the handler sees that it has run.
+Stop::Wake::Wake(int fd) noexcept : fd_(fd) {
+  sleepers[static_cast<std::size_t>(fd_)] = true;
+  if (stop_requested) ::shutdown(fd_, SHUT_RD);
+}
+
+Stop::Wake::~Wake() { sleepers[static_cast<std::size_t>(fd_)] = false; }
+
+Stop::Blocked::Blocked() noexcept {
+  const sigset_t set = handled_signals();
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
+Stop::Blocked::~Blocked() {
+  const sigset_t set = handled_signals();
+  ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+}  // namespace server
