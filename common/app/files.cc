@@ -98,6 +98,9 @@ http::Response Files::serve(const std::string& path, const http::Request& reques
   net::Fd file;
   if (!bytes) {
     file = open(path);
+    if (!file.is_open() && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+      return {http::Status::unavailable, "text/plain",
+              std::string("503: too many files are open; try again in a moment\n"), {}, {}};
     if (!file.is_open() || ::fstat(file.get(), &state) == -1 || !S_ISREG(state.st_mode))
       return not_found();
     if (state.st_size <= max_kept_file) bytes = read_whole(file, state.st_size);
@@ -118,7 +121,8 @@ http::Response Files::serve(const std::string& path, const http::Request& reques
   const auto size = static_cast<std::uint64_t>(state.st_size);
   Range range{0, size};
   // RFC 9110 section 13.1.5: a range of another version than the client has would be nonsense.
-  if (!request.range.empty() && (request.if_range.empty() || request.if_range == modified)) {
+  const bool asks = request.method == http::Method::get && !request.range.empty();
+  if (asks && (request.if_range.empty() || request.if_range == modified)) {
     const auto asked = parse_range(request.range, size);
     if (asked && asked->length == 0) {
       response.status = http::Status::range_not_satisfiable;

@@ -60,7 +60,7 @@ std::optional<Request> Session::next_request() {
   if (answering_ || source_ || end_ != End::no || out_.size() >= output_limit) return std::nullopt;
   if (!parser_) {
     while (input().starts_with("\r\n")) taken_ += 2;  // RFC 9112 section 2.2: be lenient here
-    if (!input().empty()) parser_ = Parser::make(*settings_);
+    if (!input().empty() && input() != "\r") parser_ = Parser::make(*settings_);
   }
   if (parser_) taken_ += parser_->take(input());
   if (taken_ == in_.size()) {
@@ -120,7 +120,9 @@ void Session::respond(Answer answer) {
 
 void Session::reply(Response response) {
   answering_ = false;
-  const bool close = !keep_alive_ || draining_ || peer_closed_;
+  // A client that will send no more may have sent several requests before: they are all answered.
+  const bool last = peer_closed_ && input().empty();
+  const bool close = !keep_alive_ || draining_ || last;
   const std::uint64_t length = response.body.length;
   const bool bodiless = head_only_ || response.status == Status::not_modified;
 
@@ -153,7 +155,10 @@ void Session::reply(Response response) {
   }
   if (close && end_ == End::no) end_ = End::after_replies;
   linger_ = linger_ || (close && keep_alive_);  // it is our wish: the next request may be on its way
-  if (settings_->log != nullptr) settings_->log({logged_, response.status, bodiless ? 0 : length});
+  if (settings_->log != nullptr) {
+    settings_->log({logged_, response.status, bodiless ? 0 : length});
+    logged_ = std::string();
+  }
 }
 
 // Takes the next piece of the body that is being sent.
@@ -185,6 +190,7 @@ void Session::sent(std::size_t n, Time now) {
     settings_->traffic->bytes_out.fetch_add(n, std::memory_order_relaxed);
   if (sent_ < out_.size()) return;
   sent_ = 0;
+  head_began_ = now;  // a request that came behind this one has had to wait for us
   if (source_) {
     out_.clear();
     fill();

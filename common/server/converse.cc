@@ -15,69 +15,120 @@ namespace server {
 namespace {
 
 using http::Clock;
+using http::Duration;
 using http::Session;
 using http::Want;
 
+// A client that has just come gets this long for its first byte, whoever else may wait.
+constexpr auto first_rest = std::chrono::seconds(1);
+
 // Makes recv(2) or send(2) give up with EAGAIN after `timeout`; zero would mean never.
-void set_timeout(const net::Fd& client, int option, http::Duration timeout) {
+void set_timeout(const net::Fd& client, int option, Duration timeout) {
   using std::chrono::microseconds;
   const auto us = std::max(std::chrono::duration_cast<microseconds>(timeout), microseconds(1000));
   const timeval value{us.count() / 1'000'000, us.count() % 1'000'000};
   ::setsockopt(client.get(), SOL_SOCKET, option, &value, sizeof value);
 }
 
+// One blocking conversation.
+class Conversation {
+ public:
+  Conversation(const net::Fd& client, const Context& context, Rests& rests)
+      : client_(client), context_(context), rests_(rests), session_(context.new_session(now_)) {
+    set_timeout(client_, SO_SNDTIMEO, context.settings.io_timeout);
+  }
+
+  void run() {
+    for (;;) {
+      const bool last = context_.stop.requested() || rests_.crowded();
+      if (last && !session_.idle()) session_.drain();
+      context_.answer(session_);
+      switch (session_.want()) {
+        case Want::read: session_.idle() ? rest() : receive(session_.deadline() - now_); break;
+        case Want::write: send(); break;
+        case Want::wait: std::this_thread::sleep_until(session_.deadline()); break;
+        case Want::half_close: half_close(); break;
+        case Want::close: return;
+      }
+      now_ = Clock::now();
+      session_.tick(now_);
+    }
+  }
+
+ private:
+  // Waits for a request to begin. A stop, or a pool with better use for this thread, ends that by
+  // shutting the socket down for reading: recv(2) then says that there is no more to come.
+  void rest() {
+    const Stop::Wake wake(client_.get());
+    const Duration limit = session_.deadline() - now_;
+    if (!known_ && limit > first_rest) {
+      known_ = true;
+      return receive(first_rest);
+    }
+    rests_.begin(client_.get());
+    receive(limit);
+    rests_.end(client_.get());
+  }
+
+  void receive(Duration limit) {
+    // A kept-alive connection rests equally long every time, so this costs it one call in all.
+    if (limit != receive_limit_) set_timeout(client_, SO_RCVTIMEO, limit);
+    receive_limit_ = limit;
+    std::array<char, 16 * 1024> buffer;
+    const auto got = net::io_result(::recv(client_.get(), buffer.data(), buffer.size(), 0));
+    now_ = Clock::now();
+    if (got.status == net::Io::failed) session_.lost();
+    if (got.status == net::Io::done && got.bytes == 0) session_.peer_closed();
+    if (got.bytes > 0) session_.received({buffer.data(), got.bytes}, now_);
+  }
+
+  void send() {
+    const auto bytes = session_.pending();
+    const auto put = net::io_result(::send(client_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL));
+    now_ = Clock::now();
+    if (put.status == net::Io::failed) session_.lost();
+    if (put.bytes > 0) session_.sent(put.bytes, now_);
+  }
+
+  void half_close() {
+    ::shutdown(client_.get(), SHUT_WR);
+    session_.half_closed(now_);
+  }
+
+  const net::Fd& client_;
+  const Context& context_;
+  Rests& rests_;
+  http::Time now_ = Clock::now();
+  Session session_;
+  Duration receive_limit_{};
+  bool known_ = false;
+};
+
 }  // namespace
 
+void converse(const net::Fd& client, const Context& context, Rests& rests) {
+  Conversation(client, context, rests).run();
+}
+
 void converse(const net::Fd& client, const Context& context) {
-  http::Time now = Clock::now();
-  Session session = context.new_session(now);
-  http::Duration receive_timeout{};
-  set_timeout(client, SO_SNDTIMEO, context.settings.io_timeout);
+  Rests rests;
+  converse(client, context, rests);
+}
 
-  for (;;) {
-    if (context.stop.requested() && !session.idle()) session.drain();
-    context.answer(session);
-
-    switch (session.want()) {
-      case Want::read: {
-        // The time left is the same for every idle wait, so that keep-alive costs no extra call.
-        const http::Duration left = session.deadline() - now;
-        if (left != receive_timeout) set_timeout(client, SO_RCVTIMEO, left);
-        receive_timeout = left;
-
-        std::optional<Stop::Wake> wake;  // an idle client must not hold up a stop; see there
-        if (session.idle()) wake.emplace(client.get());
-
-        std::array<char, 16 * 1024> buffer;
-        const auto got = net::io_result(::recv(client.get(), buffer.data(), buffer.size(), 0));
-        now = Clock::now();
-        if (got.status == net::Io::failed) session.lost();
-        if (got.status == net::Io::done && got.bytes == 0) session.peer_closed();
-        if (got.bytes > 0) session.received({buffer.data(), got.bytes}, now);
-        break;
-      }
-      case Want::write: {
-        const auto bytes = session.pending();
-        const auto put =
-            net::io_result(::send(client.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL));
-        now = Clock::now();
-        if (put.status == net::Io::failed) session.lost();
-        if (put.bytes > 0) session.sent(put.bytes, now);
-        break;
-      }
-      case Want::wait:
-        std::this_thread::sleep_until(session.deadline());
-        now = Clock::now();
-        break;
-      case Want::half_close:
-        ::shutdown(client.get(), SHUT_WR);
-        session.half_closed(now);
-        break;
-      case Want::close:
-        return;
-    }
-    session.tick(now);
-  }
+void turn_away(const net::Fd& client, const Context& context) {
+  const std::string_view words = "503: this server is full; try again in a moment\n";
+  const std::string reply = "HTTP/1.1 503 Service Unavailable\r\nDate: " +
+                            std::string(context.settings.date()) +
+                            "\r\nContent-Type: text/plain\r\nContent-Length: " +
+                            std::to_string(words.size()) + "\r\nConnection: close\r\n\r\n" +
+                            std::string(words);
+  // What the client has already sent must be read: closing over unread bytes sends RST, and that
+  // can destroy the reply.
+  std::array<char, 16 * 1024> request;
+  [[maybe_unused]] ssize_t n =
+      ::send(client.get(), reply.data(), reply.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  ::shutdown(client.get(), SHUT_WR);
+  n = ::recv(client.get(), request.data(), request.size(), MSG_DONTWAIT);
 }
 
 }  // namespace server

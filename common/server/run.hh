@@ -17,6 +17,10 @@ struct Context {
   app::Service& service;
   http::Settings settings;
 
+  [[nodiscard]] std::size_t max_connections() const {
+    return static_cast<std::size_t>(options.max_connections);
+  }
+
   // A new client's conversation.
   [[nodiscard]] http::Session new_session(http::Time now) const { return {settings, now}; }
 

@@ -36,6 +36,8 @@ class Slots {
     return &*slots_[index].tenant;
   }
 
+  [[nodiscard]] T& at(Id id) noexcept { return *find(id); }  // for one that is known to be here
+
   void erase(Id id) noexcept {
     if (find(id) == nullptr) return;
     const auto index = static_cast<std::uint32_t>(id);

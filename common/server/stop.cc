@@ -1,6 +1,6 @@
 #include "server/stop.hh"
 
-#include <signal.h>
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -56,15 +56,6 @@ void handle(int signal, void (*handler)(int)) {
   if (::sigaction(signal, &action, nullptr) == -1) net::throw_errno("sigaction");
 }
 
-sigset_t handled_signals() noexcept {
-  sigset_t set;
-  ::sigemptyset(&set);
-  ::sigaddset(&set, SIGTERM);
-  ::sigaddset(&set, SIGINT);
-  ::sigaddset(&set, SIGCHLD);
-  return set;
-}
-
 }  // namespace
 
 Stop::Stop(http::Duration drain_timeout) {
@@ -88,8 +79,12 @@ bool Stop::requested() const noexcept { return stop_requested; }
 
 int Stop::descriptor() const noexcept { return stop_descriptor; }
 
-void Stop::in_child() const noexcept {
+void Stop::in_child() const {
   is_child = true;
+  // fork(2) has left both with one eventfd; a new one takes its number.
+  const int mine = net::checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd");
+  net::checked(::dup3(mine, stop_descriptor, O_CLOEXEC), "dup3");
+  ::close(mine);
   for (int fd = 0; fd < sleepers_size; ++fd) {
     auto& asleep = sleepers[static_cast<std::size_t>(fd)];
     if (asleep) asleep = false;  // writing only where needed: every page touched is a page copied
@@ -105,13 +100,15 @@ Stop::Wake::Wake(int fd) noexcept : fd_(fd) {
 Stop::Wake::~Wake() { sleepers[static_cast<std::size_t>(fd_)] = false; }
 
 Stop::Blocked::Blocked() noexcept {
-  const sigset_t set = handled_signals();
-  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGCHLD}) ::sigaddset(&set, signal);
+  ::pthread_sigmask(SIG_BLOCK, &set, &before_);
 }
 
-Stop::Blocked::~Blocked() {
-  const sigset_t set = handled_signals();
-  ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
-}
+void Stop::Blocked::release() noexcept { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+// sigsuspend(2) swaps the mask and goes to sleep in one step: no signal can slip in between.
+void Stop::Blocked::release_and_sleep() noexcept { ::sigsuspend(&before_); }
 
 }  // namespace server

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <signal.h>
+
 #include "http/time.hh"
 
 namespace server {
@@ -21,10 +23,10 @@ class Stop {
   [[nodiscard]] bool requested() const noexcept;
   [[nodiscard]] int descriptor() const noexcept;
 
-  // A child process has its own clients to wake and drains when it is told to; asking twice does
-  // not end it (its parent and the terminal may both ask). To be called first after fork(2), with
-  // the signals blocked since before it.
-  void in_child() const noexcept;
+  // A child process hears of its own signals and wakes its own clients; being asked twice does not
+  // end it, since its parent and the terminal may both ask. To be called first after fork(2), with
+  // the signals blocked since before it. Throws std::system_error.
+  void in_child() const;
 
   // As long as it lives, a stop signal shuts `fd` down for reading.
   class Wake {
@@ -42,9 +44,15 @@ class Stop {
   class Blocked {
    public:
     Blocked() noexcept;
-    ~Blocked();
+    ~Blocked() { release(); }
     Blocked(const Blocked&) = delete;
     Blocked& operator=(const Blocked&) = delete;
+
+    void release() noexcept;          // lets them come
+    void release_and_sleep() noexcept;  // lets them come until one has, then blocks them again
+
+   private:
+    sigset_t before_;
   };
 };
 

@@ -1,0 +1,119 @@
+// 01-fork: a process per connection.
+//
+// fork(2) makes a second process that holds the same descriptors; the child talks to the client,
+// the parent goes on accepting. The kernel does all the concurrency, and the walls between
+// processes are thick: a child that crashes hurts nobody else. The price is a process per client,
+// and that everything now happens twice: each side has to close what belongs to the other, and the
+// parent has to collect its dead.
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "net/error.hh"
+#include "net/fd.hh"
+#include "server/converse.hh"
+#include "server/log.hh"
+#include "server/run.hh"
+
+namespace {
+
+using server::Stop;
+
+constexpr auto accept_again = std::chrono::milliseconds(50);
+
+// What the SIGCHLD handler needs.
+std::atomic<int> children{0};
+app::Shared* shared = nullptr;
+
+// Signals do not queue: one SIGCHLD may stand for many children, so we collect until there is none
+// left. All it calls is safe in a handler (signal-safety(7)): waitpid, and atomics without locks.
+void on_child_ended(int) {
+  const int saved = errno;
+  for (pid_t pid; (pid = ::waitpid(-1, nullptr, WNOHANG)) > 0; --children) {
+    shared->process_ended(pid);
+    shared->connections_closed();
+  }
+  errno = saved;
+}
+
+void collect_children() {
+  struct sigaction action {};
+  action.sa_handler = on_child_ended;
+  action.sa_flags = SA_RESTART | SA_NOCLDSTOP;  // accept(2) need not notice
+  net::checked(::sigaction(SIGCHLD, &action, nullptr), "sigaction");
+}
+
+// The child's whole life.
+[[noreturn]] void serve_client(const net::Fd& client, server::Context& context, pid_t parent,
+                               Stop::Blocked& blocked) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody would stop us or collect us
+  if (::getppid() != parent) ::_exit(1);
+  ::signal(SIGCHLD, SIG_DFL);
+  context.stop.in_child();
+  context.listener.close();  // or the port stays taken as long as this client stays
+  blocked.release();
+  server::converse(client, context);
+  ::_exit(0);  // not exit(): what the parent has registered for its end is not ours to run
+}
+
+void start_child(net::Fd client, server::Context& context) {
+  const pid_t parent = ::getpid();
+  Stop::Blocked blocked;  // until the child is in our books, lest it ends before
+  const pid_t child = ::fork();
+  if (child == 0) serve_client(client, context, parent, blocked);
+  if (child == -1) {
+    server::log("fork: no further process; a client is turned away");
+    return server::turn_away(client, context);
+  }
+  ++children;
+  shared->process_started(child);
+  shared->connection_opened();
+}  // here our copy of the client's descriptor is closed: while we held it, the client would not
+   // see the end of the connection when the child closes its own
+
+void wait_while(bool (*condition)(const server::Context&), const server::Context& context) {
+  Stop::Blocked blocked;
+  while (condition(context)) blocked.release_and_sleep();
+}
+
+void serve(server::Context& context) {
+  shared = &context.service.shared();
+  collect_children();
+  {
+    const Stop::Wake wake(context.listener.get());
+    while (!context.stop.requested()) {
+      // Every client costs a process: beyond the cap they wait in the listen backlog.
+      wait_while([](const server::Context& c) {
+        return children >= c.options.max_connections && !c.stop.requested();
+      }, context);
+      net::Fd client(::accept4(context.listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      if (!client.is_open()) {
+        const net::AcceptError error = net::accept_error(errno);
+        if (error == net::AcceptError::stopped) break;
+        if (error == net::AcceptError::broken) net::throw_errno("accept4");
+        if (error == net::AcceptError::no_resources) std::this_thread::sleep_for(accept_again);
+        continue;
+      }
+      start_child(std::move(client), context);
+    }
+  }
+  context.listener.close();
+  for (const auto& pid : shared->pids)
+    if (pid != 0 && pid != ::getpid()) ::kill(pid, SIGTERM);
+  wait_while([](const server::Context&) { return children > 0; }, context);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const server::Stage stage{
+      .name = "01-fork", .idea = "a process per connection", .connections = 1000};
+  return server::run(argc, argv, stage, net::Listener::Mode::blocking, serve);
+}

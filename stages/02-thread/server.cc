@@ -1,0 +1,129 @@
+// 02-thread: a thread per connection.
+//
+// Threads share one memory and one table of descriptors, so starting one is ten times cheaper than
+// fork(2), and nothing has to be closed twice. In exchange nothing is closed by itself either: a
+// descriptor has one owner here, and that is its thread. Each client still costs a stack and two
+// context switches per request, and a crash takes everybody down.
+
+#include <pthread.h>
+#include <sys/socket.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <list>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+#include "net/error.hh"
+#include "net/fd.hh"
+#include "server/converse.hh"
+#include "server/log.hh"
+#include "server/run.hh"
+
+namespace {
+
+constexpr auto accept_again = std::chrono::milliseconds(50);
+constexpr std::size_t stack_size = 128 * 1024;  // bytes; the default of 8 MiB would be waste
+
+// The clients that are being served, each with the thread that serves it.
+class Clients {
+ public:
+  explicit Clients(server::Context& context) : context_(context) {}
+
+  // Nothing may be destroyed under a running thread: waits until all have left.
+  ~Clients() {
+    std::unique_lock lock(mutex_);
+    left_.wait(lock, [this] { return running_.empty(); });
+    lock.unlock();
+    join_finished();
+  }
+  Clients(const Clients&) = delete;
+  Clients& operator=(const Clients&) = delete;
+
+  void start(net::Fd socket) {
+    join_finished();
+    const std::lock_guard lock(mutex_);  // the new thread cannot end before it is in the books
+    const auto client = running_.insert(running_.end(), {std::move(socket), {}});
+    try {
+      client->thread = std::thread([this, client] { serve(client); });
+      context_.service.shared().connection_opened();
+    } catch (const std::system_error&) {  // EAGAIN: no further thread
+      server::log("pthread_create: no further thread; a client is turned away");
+      server::turn_away(client->socket, context_);
+      running_.erase(client);
+    }
+  }
+
+  // Every client costs a stack: beyond the cap they wait in the listen backlog.
+  void wait_for_room() {
+    std::unique_lock lock(mutex_);
+    left_.wait(lock, [this] { return running_.size() < context_.max_connections(); });
+  }
+
+ private:
+  struct Client {
+    net::Fd socket;
+    std::thread thread;
+  };
+
+  // What a thread does.
+  void serve(std::list<Client>::iterator client) {
+    server::converse(client->socket, context_);
+    client->socket.reset();
+    context_.service.shared().connections_closed();
+    const std::lock_guard lock(mutex_);
+    finished_.splice(finished_.end(), running_, client);
+    left_.notify_one();
+  }
+
+  // A thread cannot join itself, so it leaves itself to whoever comes next.
+  void join_finished() {
+    std::list<Client> finished;
+    {
+      const std::lock_guard lock(mutex_);
+      finished.swap(finished_);
+    }
+    for (Client& client : finished) client.thread.join();
+  }
+
+  server::Context& context_;
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable left_;
+  std::list<Client> running_;   // a list: its elements stay where their threads look for them
+  std::list<Client> finished_;
+};
+
+void use_small_stacks() {
+  pthread_attr_t attributes;
+  ::pthread_attr_init(&attributes);
+  ::pthread_attr_setstacksize(&attributes, stack_size);
+  ::pthread_setattr_default_np(&attributes);  // std::thread has no say in this
+  ::pthread_attr_destroy(&attributes);
+}
+
+void serve(server::Context& context) {
+  use_small_stacks();
+  Clients clients(context);
+  const server::Stop::Wake wake(context.listener.get());
+  while (!context.stop.requested()) {
+    clients.wait_for_room();
+    net::Fd client(::accept4(context.listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!client.is_open()) {
+      const net::AcceptError error = net::accept_error(errno);
+      if (error == net::AcceptError::stopped) break;
+      if (error == net::AcceptError::broken) net::throw_errno("accept4");
+      if (error == net::AcceptError::no_resources) std::this_thread::sleep_for(accept_again);
+      continue;
+    }
+    clients.start(std::move(client));
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const server::Stage stage{
+      .name = "02-thread", .idea = "a thread per connection", .connections = 10'000};
+  return server::run(argc, argv, stage, net::Listener::Mode::blocking, serve);
+}

@@ -1,0 +1,129 @@
+// 03-pool: N threads and a bounded queue.
+//
+// Instead of a thread for every client there is a fixed crew that takes clients from a queue.
+// Nothing is created while we serve, and no crowd can make us run out of memory: when the queue is
+// full we stop accepting, and the kernel's listen backlog holds the others back. The weakness is
+// that a client occupies a worker as long as it is connected, even when it says nothing. So a
+// worker may rest with an idle client only while nobody waits.
+
+#include <sys/socket.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <list>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "net/error.hh"
+#include "net/fd.hh"
+#include "server/converse.hh"
+#include "server/run.hh"
+
+namespace {
+
+constexpr auto accept_again = std::chrono::milliseconds(50);
+
+// The queue, its workers, and the clients with whom they rest.
+class Pool final : public server::Rests {
+ public:
+  explicit Pool(server::Context& context) : context_(context) {
+    for (int i = 0; i < context.options.workers; ++i) workers_.emplace_back([this] { work(); });
+  }
+
+  // Serves what is queued, then lets the workers go (std::jthread joins them).
+  ~Pool() override {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+    not_empty_.notify_all();
+  }
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  // Waits while the queue is full. If nobody is free for the client, an idle one has to leave.
+  void push(net::Fd client) {
+    std::unique_lock lock(mutex_);
+    const auto most = static_cast<std::size_t>(context_.options.queue);
+    not_full_.wait(lock, [&] { return queue_.size() < most; });
+    queue_.push_back(std::move(client));
+    not_empty_.notify_one();
+    if (queue_.size() > free_workers_ && !resting_.empty()) {
+      ::shutdown(resting_.front(), SHUT_RD);
+      resting_.pop_front();
+    }
+  }
+
+  bool crowded() override {
+    const std::lock_guard lock(mutex_);
+    return !queue_.empty();
+  }
+
+  // A shut down socket still gives what has come: only a client that really says nothing leaves.
+  void begin(int fd) override {
+    const std::lock_guard lock(mutex_);
+    if (queue_.empty())
+      resting_.push_back(fd);
+    else
+      ::shutdown(fd, SHUT_RD);
+  }
+
+  void end(int fd) override {
+    const std::lock_guard lock(mutex_);
+    resting_.remove(fd);
+  }
+
+ private:
+  void work() {
+    for (;;) {
+      std::unique_lock lock(mutex_);
+      ++free_workers_;
+      // In a loop, as wait() does it: another worker may have been faster, or nobody called.
+      not_empty_.wait(lock, [this] { return !queue_.empty() || closing_; });
+      --free_workers_;
+      if (queue_.empty()) return;
+      const net::Fd client = std::move(queue_.front());
+      queue_.pop_front();
+      not_full_.notify_one();
+      lock.unlock();
+
+      server::converse(client, context_, *this);
+      context_.service.shared().connections_closed();
+    }
+  }
+
+  server::Context& context_;
+  std::mutex mutex_;  // guards what follows, never held while talking to a client
+  std::condition_variable not_empty_;
+  std::condition_variable not_full_;
+  std::deque<net::Fd> queue_;
+  std::list<int> resting_;  // longest first
+  std::size_t free_workers_ = 0;
+  bool closing_ = false;
+  std::vector<std::jthread> workers_;  // last: joined before the rest is destroyed
+};
+
+void serve(server::Context& context) {
+  Pool pool(context);
+  const server::Stop::Wake wake(context.listener.get());
+  while (!context.stop.requested()) {
+    net::Fd client(::accept4(context.listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!client.is_open()) {
+      const net::AcceptError error = net::accept_error(errno);
+      if (error == net::AcceptError::stopped) break;
+      if (error == net::AcceptError::broken) net::throw_errno("accept4");
+      if (error == net::AcceptError::no_resources) std::this_thread::sleep_for(accept_again);
+      continue;
+    }
+    context.service.shared().connection_opened();
+    pool.push(std::move(client));
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const server::Stage stage{
+      .name = "03-pool", .idea = "N threads and a bounded queue", .workers = 64, .queue = 128};
+  return server::run(argc, argv, stage, net::Listener::Mode::blocking, serve);
+}
