@@ -129,7 +129,7 @@ std::string_view allowed(std::string_view path) {
 }  // namespace
 
 Service::Service(std::string stage, std::string idea, const std::string& root)
-    : stage_(std::move(stage)), idea_(std::move(idea)), files_(root), shared_(Shared::map()) {}
+    : stage_(std::move(stage)), idea_(std::move(idea)), files_(root) {}
 
 Answer Service::answer(Request request) {
   const std::string_view path = request.path();

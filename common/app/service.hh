@@ -4,6 +4,7 @@
 
 #include "app/files.hh"
 #include "app/shared.hh"
+#include "app/shared_memory.hh"
 #include "http/request.hh"
 #include "http/response.hh"
 
@@ -29,7 +30,7 @@ class Service {
   std::string stage_;
   std::string idea_;
   Files files_;
-  Shared::Owner shared_;
+  SharedMemory<Shared> shared_ = map_shared<Shared>();
 };
 
 }  // namespace app

@@ -1,23 +1,8 @@
 #include "app/shared.hh"
 
-#include <sys/mman.h>
-
-#include <cerrno>
-#include <new>
-#include <system_error>
-
 namespace app {
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "a lock could die with its holder");
-
-Shared::Owner Shared::map() {
-  void* memory = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
-  return Owner(new (memory) Shared);
-}
-
-void Shared::Unmap::operator()(Shared* shared) const noexcept { ::munmap(shared, sizeof(Shared)); }
 
 void Shared::connection_opened() noexcept {
   accepted.fetch_add(1, std::memory_order_relaxed);

@@ -56,6 +56,13 @@ void handle(int signal, void (*handler)(int)) {
   if (::sigaction(signal, &action, nullptr) == -1) net::throw_errno("sigaction");
 }
 
+sigset_t blocked_signals() noexcept {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGCHLD}) ::sigaddset(&set, signal);
+  return set;
+}
+
 }  // namespace
 
 Stop::Stop(http::Duration drain_timeout) {
@@ -89,6 +96,8 @@ void Stop::in_child() const {
     auto& asleep = sleepers[static_cast<std::size_t>(fd)];
     if (asleep) asleep = false;  // writing only where needed: every page touched is a page copied
   }
+  const sigset_t set = blocked_signals();
+  ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
 // First the mark, then the question: whoever is not seen by the handler sees that it has run.
@@ -100,15 +109,13 @@ Stop::Wake::Wake(int fd) noexcept : fd_(fd) {
 Stop::Wake::~Wake() { sleepers[static_cast<std::size_t>(fd_)] = false; }
 
 Stop::Blocked::Blocked() noexcept {
-  sigset_t set;
-  ::sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGCHLD}) ::sigaddset(&set, signal);
+  const sigset_t set = blocked_signals();
   ::pthread_sigmask(SIG_BLOCK, &set, &before_);
 }
 
-void Stop::Blocked::release() noexcept { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+Stop::Blocked::~Blocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
 // sigsuspend(2) swaps the mask and goes to sleep in one step: no signal can slip in between.
-void Stop::Blocked::release_and_sleep() noexcept { ::sigsuspend(&before_); }
+void Stop::Blocked::sleep() noexcept { ::sigsuspend(&before_); }
 
 }  // namespace server

@@ -24,8 +24,8 @@ class Stop {
   [[nodiscard]] int descriptor() const noexcept;
 
   // A child process hears of its own signals and wakes its own clients; being asked twice does not
-  // end it, since its parent and the terminal may both ask. To be called first after fork(2), with
-  // the signals blocked since before it. Throws std::system_error.
+  // end it, since its parent and the terminal may both ask. To be called after fork(2), with the
+  // signals Blocked since before it; they come again when it returns. Throws std::system_error.
   void in_child() const;
 
   // As long as it lives, a stop signal shuts `fd` down for reading.
@@ -44,12 +44,11 @@ class Stop {
   class Blocked {
    public:
     Blocked() noexcept;
-    ~Blocked() { release(); }
+    ~Blocked();
     Blocked(const Blocked&) = delete;
     Blocked& operator=(const Blocked&) = delete;
 
-    void release() noexcept;          // lets them come
-    void release_and_sleep() noexcept;  // lets them come until one has, then blocks them again
+    void sleep() noexcept;  // lets them come until one has come
 
    private:
     sigset_t before_;

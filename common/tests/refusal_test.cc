@@ -100,6 +100,7 @@ const std::vector<Case> cases{
     {"unknown_expectation", get("/a", "Expect: wonders\r\n"), "417 Expectation Failed"},
 
     {"unequal_lengths", post + "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", bad_request},
+    {"same_length_twice", post + "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", bad_request},
     {"length_that_is_negative", length("-5"), bad_request},
     {"length_with_a_sign", length("+5"), bad_request},
     {"length_in_hex", length("0x5"), bad_request},
@@ -141,7 +142,6 @@ const std::vector<Case> cases{
     {"nul_in_a_chunk_extension", chunked + std::string("5;a=\"\0\"\r\nhello\r\n0\r\n\r\n", 22),
      bad_request},
     {"chunk_extension_without_a_name", chunked + "5;=1\r\nhello\r\n0\r\n\r\n", bad_request},
-    {"chunk_extension_without_its_second_quote", chunked + "5;a=\"x\r\nhello\r\n0\r\n\r\n", bad_request},
     {"chunk_extension_over_8_kib", chunked + "5;" + std::string(8192, 'x') + "\r\nhello\r\n0\r\n\r\n",
      bad_request},
     {"trailer_over_8_kib", chunked + "0\r\nX: " + std::string(8192, 'x') + "\r\n\r\n", bad_request},

@@ -54,13 +54,6 @@ TEST(Session, ReadsABodyOfTheGivenLength) {
             ok("POST /a: hello") + ok("GET /b"));
 }
 
-TEST(Session, TakesTheSameLengthTwiceForOne) {
-  Talk talk;
-  EXPECT_EQ(talk.say("POST /a HTTP/1.1\r\nHost: lab\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n"
-                     "hello" + get("/b")),
-            ok("POST /a: hello") + ok("GET /b"));
-}
-
 TEST(Session, UndoesTheChunkedCoding) {
   Talk talk;
   EXPECT_EQ(talk.say("POST /a HTTP/1.1\r\nHost: lab\r\nTransfer-Encoding: Chunked\r\n\r\n"

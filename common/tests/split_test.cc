@@ -4,6 +4,7 @@
 
 #include <ostream>
 #include <random>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -72,25 +73,22 @@ const std::vector<Stream> long_streams{
     {"chunk_extension_over_8_kib", chunked + "1;" + std::string(9000, 'x') + "\r\n!\r\n0\r\n\r\n" + get("/a")},
 };
 
-const char* word_for(Want want) {
-  constexpr const char* words[]{"read", "write", "wait", "half_close", "close"};
-  return words[static_cast<int>(want)];
-}
-
-// All that a patient client hears, and what the session wants in the end.
+// All that a patient client hears until it ends its side, and what the session wants then.
 std::string heard(const std::vector<std::string_view>& pieces) {
   Talk talk;
-  std::string all;
+  std::ostringstream all;
   for (const auto piece : pieces) {
     if (talk.session.want() == Want::close) break;
-    all += talk.say(piece);
+    all << talk.say(piece);
     while (talk.session.want() == Want::wait) {
       talk.pass(talk.session.deadline() - talk.now);
-      all += talk.read();
+      all << talk.read();
     }
     if (talk.session.want() == Want::half_close) talk.session.half_closed(talk.now);
   }
-  return all + " [" + word_for(talk.session.want()) + "]";
+  talk.session.peer_closed();
+  all << talk.read() << " [" << talk.session.want() << "]";
+  return all.str();
 }
 
 void expect_same_when_split_at(std::size_t place, const Stream& stream, const std::string& whole) {

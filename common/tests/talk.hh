@@ -6,12 +6,23 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "http/session.hh"
+
+namespace http {
+
+// So that a failing test says "half_close" and not <03>.
+inline std::ostream& operator<<(std::ostream& out, Want want) {
+  constexpr const char* names[]{"read", "write", "wait", "half_close", "close"};
+  return out << names[static_cast<int>(want)];
+}
+
+}  // namespace http
 
 namespace tests {
 

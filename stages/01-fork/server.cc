@@ -51,23 +51,21 @@ void collect_children() {
 }
 
 // The child's whole life.
-[[noreturn]] void serve_client(const net::Fd& client, server::Context& context, pid_t parent,
-                               Stop::Blocked& blocked) {
+[[noreturn]] void serve_client(const net::Fd& client, server::Context& context, pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody would stop us or collect us
   if (::getppid() != parent) ::_exit(1);
   ::signal(SIGCHLD, SIG_DFL);
-  context.stop.in_child();
   context.listener.close();  // or the port stays taken as long as this client stays
-  blocked.release();
+  context.stop.in_child();
   server::converse(client, context);
   ::_exit(0);  // not exit(): what the parent has registered for its end is not ours to run
 }
 
 void start_child(net::Fd client, server::Context& context) {
   const pid_t parent = ::getpid();
-  Stop::Blocked blocked;  // until the child is in our books, lest it ends before
+  const Stop::Blocked blocked;  // until the child is in our books, lest it ends before
   const pid_t child = ::fork();
-  if (child == 0) serve_client(client, context, parent, blocked);
+  if (child == 0) serve_client(client, context, parent);
   if (child == -1) {
     server::log("fork: no further process; a client is turned away");
     return server::turn_away(client, context);
@@ -80,7 +78,7 @@ void start_child(net::Fd client, server::Context& context) {
 
 void wait_while(bool (*condition)(const server::Context&), const server::Context& context) {
   Stop::Blocked blocked;
-  while (condition(context)) blocked.release_and_sleep();
+  while (condition(context)) blocked.sleep();
 }
 
 void serve(server::Context& context) {

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <iostream>
+#include <string>
+
+#include "net/error.hh"
+#include "net/fd.hh"
+
+namespace tests {
+
+// What became of a child process.
+struct Outcome {
+  int wait_status = 0;
+  std::string out;  // what it wrote to standard output
+  std::string err;  // and to standard error
+
+  [[nodiscard]] int exit_status() const {  // -1: a signal ended it
+    return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -1;
+  }
+};
+
+inline std::string read_all(int fd) {
+  std::string all;
+  std::array<char, 4096> buffer;
+  for (ssize_t n = 0; (n = ::read(fd, buffer.data(), buffer.size())) > 0;)
+    all.append(buffer.data(), static_cast<std::size_t>(n));
+  return all;
+}
+
+// Both ends of a pipe: [0] to read from, [1] to write to.
+inline std::array<net::Fd, 2> make_pipe() {
+  std::array<int, 2> ends{};
+  net::checked(::pipe(ends.data()), "pipe");
+  return {net::Fd(ends[0]), net::Fd(ends[1])};
+}
+
+// Runs `body` in a child of its own and waits for its end: for what a process can do only once, or
+// must not do to the others' tests. An int that it returns is the exit status. Expectations do not
+// work in there: let it say on standard output what it sees.
+template <typename Body>
+Outcome in_child(Body body) {
+  auto out = make_pipe();
+  auto err = make_pipe();
+  std::fflush(nullptr);
+  const pid_t pid = net::checked(::fork(), "fork");
+  if (pid == 0) {
+    ::dup2(out[1].get(), STDOUT_FILENO);
+    ::dup2(err[1].get(), STDERR_FILENO);
+    for (auto* ends : {&out, &err})
+      for (net::Fd& end : *ends) end.reset();
+    int status = 0;
+    if constexpr (std::is_void_v<decltype(body())>)
+      body();
+    else
+      status = body();
+    std::cout.flush();
+    ::_exit(status);
+  }
+  out[1].reset();
+  err[1].reset();
+  Outcome outcome;
+  outcome.out = read_all(out[0].get());
+  outcome.err = read_all(err[0].get());
+  net::checked(::waitpid(pid, &outcome.wait_status, 0), "waitpid");
+  return outcome;
+}
+
+}  // namespace tests

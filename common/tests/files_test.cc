@@ -1,0 +1,270 @@
+#include "app/files.hh"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/fsuid.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <ctime>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "body.hh"
+#include "child.hh"
+#include "http/date.hh"
+#include "tree.hh"
+
+namespace {
+
+using http::Method;
+using http::Response;
+using http::Status;
+
+const std::string letters = "abcdefghijklmnopqrstuvwxyz";
+
+class FilesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    tree.write("outside/secret.txt", "secret");
+    tree.write("root/letters.txt", letters);
+    tree.write("root/dir/inner.html", "inner");
+  }
+
+  // What `target` of "/files/" + target is answered with; 400 for a malformed escape.
+  Response get(const std::string& target) {
+    const auto path = app::percent_decode(target);
+    if (!path) return {Status::bad_request, "", {}, {}, {}};
+    return files.serve(*path, request);
+  }
+
+  void expect_not_found(const std::string& target) {
+    Response response = get(target);
+    EXPECT_EQ(response.status, Status::not_found) << target;
+    EXPECT_EQ(tests::body_of(response).find("secret"), std::string::npos) << target;
+  }
+
+  void link(const std::string& to, const std::string& name) {
+    std::filesystem::create_symlink(to, tree.path("root/" + name));
+  }
+
+  // When the file was modified, as Last-Modified has it.
+  std::string date(const std::string& name, std::time_t later = 0) {
+    struct stat state {};
+    EXPECT_EQ(::stat(tree.path("root/" + name).c_str(), &state), 0);
+    return http::format_date(state.st_mtime + later);
+  }
+
+  tests::Tree tree;
+  app::Files files = (tree.write("root/letters.txt", ""), app::Files(tree.path("root")));
+  http::Request request;
+};
+
+TEST_F(FilesTest, AreServedWithTypeAndDate) {
+  Response response = get("letters.txt");
+  EXPECT_EQ(response.status, Status::ok);
+  EXPECT_EQ(response.type, "text/plain; charset=utf-8");
+  EXPECT_EQ(response.fields, "Last-Modified: " + date("letters.txt") + "\r\nAccept-Ranges: bytes\r\n");
+  EXPECT_EQ(tests::body_of(response), letters);
+}
+
+TEST_F(FilesTest, HaveATypeByTheirEnding) {
+  for (const auto& [name, type] : std::vector<std::pair<std::string, std::string>>{
+           {"dir/inner.html", "text/html; charset=utf-8"}, {"a.css", "text/css"}, {"a.js", "text/javascript"},
+           {"a.json", "application/json"}, {"a.png", "image/png"}, {"a.tar.gz", "application/octet-stream"},
+           {"Makefile", "application/octet-stream"}}) {
+    tree.write("root/" + name, "x");
+    EXPECT_EQ(get(name).type, type) << name;
+  }
+}
+
+TEST_F(FilesTest, OfAnySizeAreServedToTheLastByte) {
+  for (const std::size_t size : {0U, 1U, 65'536U, 65'537U, 1'000'000U}) {
+    std::string bytes(size, '\0');
+    for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(i % 251);
+    tree.write("root/big", bytes);
+    Response response = get("big");
+    EXPECT_EQ(response.body.length, size);
+    EXPECT_EQ(tests::body_of(response), bytes) << size;
+  }
+}
+
+TEST_F(FilesTest, MayHaveAnyNameThatCanBeEscaped) {
+  tree.write("root/50% of \xc3\xa4?", "x");
+  EXPECT_EQ(get("50%25%20of%20%c3%A4%3F").status, Status::ok);
+}
+
+TEST_F(FilesTest, AreReachedThroughLinksAndDotsThatStayInside) {
+  link("letters.txt", "link");
+  link("dir", "folder");
+  for (const char* target : {"link", "folder/inner.html", "./letters.txt", "dir/../letters.txt", "dir//inner.html"})
+    EXPECT_EQ(get(target).status, Status::ok) << target;
+}
+
+TEST_F(FilesTest, OutsideTheRootAreNotFoundHoweverTheyAreCalled) {
+  ASSERT_TRUE(std::filesystem::exists(tree.path("root/../outside/secret.txt")));
+  const std::string absolute = tree.path("outside/secret.txt");
+  for (const std::string& target :
+       {std::string("../outside/secret.txt"), std::string("%2e%2e/outside/secret.txt"),
+        std::string("..%2foutside%2Fsecret.txt"), std::string("%2e%2e%2foutside%2fsecret.txt"),
+        std::string("dir/../../outside/secret.txt"), std::string("./../outside/secret.txt"),
+        std::string("....//outside/secret.txt"), std::string("%252e%252e/outside/secret.txt"),
+        std::string("..%5coutside%5csecret.txt"), absolute, "/" + absolute, "%2f" + absolute.substr(1),
+        "dir/" + absolute, std::string("/proc/self/root") + absolute, std::string("/dev/fd/0")})
+    expect_not_found(target);
+}
+
+TEST_F(FilesTest, OutsideTheRootAreNotFoundThroughALink) {
+  link("../outside/secret.txt", "relative");
+  link(tree.path("outside/secret.txt"), "absolute");
+  link("../outside", "folder");
+  link(tree.path("root/letters.txt"), "absolute-but-inside");
+  link("/proc/self/cwd", "magic");
+  link("loop", "loop");
+  for (const char* target : {"relative", "absolute", "folder/secret.txt", "absolute-but-inside",
+                             "dir/../relative", "magic", "loop"})
+    expect_not_found(target);
+}
+
+TEST_F(FilesTest, WithANulByteInTheirNameAreABadRequest) {
+  EXPECT_EQ(get("letters.txt%00").status, Status::bad_request);
+  EXPECT_EQ(get("letters.txt%00.html").status, Status::bad_request);
+}
+
+TEST_F(FilesTest, ThatAreNoFilesAreNotFound) {
+  ASSERT_EQ(::mkfifo(tree.path("root/fifo").c_str(), 0600), 0);
+  for (const char* target : {"", ".", "/", "dir", "dir/", "fifo", "letters.txt/", "letters.txt/x", "nothing"})
+    expect_not_found(target);
+  expect_not_found(std::string(5000, 'x'));
+}
+
+TEST_F(FilesTest, ThatMayNotBeReadAreNotFound) {
+  std::filesystem::permissions(tree.path("root/letters.txt"), std::filesystem::perms::none);
+  const int nobody = 65534;
+  const int before = ::setfsuid(nobody);  // root may read everything
+  expect_not_found("letters.txt");
+  ::setfsuid(static_cast<uid_t>(before));
+}
+
+TEST_F(FilesTest, AreUnavailableWhileThereIsNoDescriptor) {
+  const auto outcome = tests::in_child([this] {
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+    std::cout << status_text(get("letters.txt").status);
+  });
+  EXPECT_EQ(outcome.out, "503 Service Unavailable");
+}
+
+TEST_F(FilesTest, AreNoneWithoutARoot) {
+  EXPECT_EQ(app::Files("").serve("letters.txt", request).status, Status::not_found);
+}
+
+TEST_F(FilesTest, NeedARootThatIsADirectory) {
+  EXPECT_THROW(app::Files(tree.path("nothing")), std::system_error);
+  EXPECT_THROW(app::Files(tree.path("root/letters.txt")), std::system_error);
+}
+
+TEST_F(FilesTest, AreNotSentAgainUnlessModified) {
+  for (const auto& [since, status] : std::vector<std::pair<std::string, Status>>{
+           {date("letters.txt"), Status::not_modified},
+           {date("letters.txt", 1), Status::not_modified},
+           {date("letters.txt", -1), Status::ok},
+           {"yesterday", Status::ok},
+           {"", Status::ok}}) {
+    request.if_modified_since = since;
+    Response response = get("letters.txt");
+    EXPECT_EQ(response.status, status) << since;
+    EXPECT_NE(response.fields.find("Last-Modified: " + date("letters.txt")), std::string::npos) << since;
+    EXPECT_EQ(tests::body_of(response), status == Status::ok ? letters : "") << since;
+  }
+}
+
+TEST_F(FilesTest, AreSentInPartWhenAskedFor) {
+  tree.write("root/large", std::string(100'000, 'x') + letters);
+  for (const auto& [name, range, content_range, bytes] :
+       std::vector<std::array<std::string, 4>>{{"letters.txt", "bytes=1-3", "1-3/26", "bcd"},
+                                               {"letters.txt", "bytes=0-", "0-25/26", letters},
+                                               {"letters.txt", "bytes=-2", "24-25/26", "yz"},
+                                               {"large", "bytes=99999-100001", "99999-100001/100026", "xab"},
+                                               {"large", "bytes=-3", "100023-100025/100026", "xyz"}}) {
+    request.range = range;
+    Response response = get(name);
+    EXPECT_EQ(response.status, Status::partial_content) << range;
+    EXPECT_TRUE(response.fields.ends_with("\r\nContent-Range: bytes " + content_range + "\r\n"))
+        << response.fields;
+    EXPECT_EQ(tests::body_of(response), bytes) << range;
+  }
+}
+
+TEST_F(FilesTest, SayHowLongTheyAreWhenARangeLiesBehindTheirEnd) {
+  request.range = "bytes=26-";
+  Response response = get("letters.txt");
+  EXPECT_EQ(response.status, Status::range_not_satisfiable);
+  EXPECT_TRUE(response.fields.ends_with("\r\nContent-Range: bytes */26\r\n")) << response.fields;
+  EXPECT_EQ(tests::body_of(response), "");
+}
+
+TEST_F(FilesTest, AreSentWholeWhenARangeMeansNothing) {
+  request.range = "bytes=0-1,3-4";
+  EXPECT_EQ(get("letters.txt").status, Status::ok);
+  request.range = "bytes=0-1";
+  request.method = Method::head;  // RFC 9110 section 14.2: ranges are for GET
+  EXPECT_EQ(get("letters.txt").status, Status::ok);
+}
+
+TEST_F(FilesTest, AreSentInPartOnlyOfTheVersionTheClientHas) {
+  request.range = "bytes=0-1";
+  for (const auto& [version, status] :
+       std::vector<std::pair<std::string, Status>>{{date("letters.txt"), Status::partial_content},
+                                                   {date("letters.txt", -1), Status::ok},
+                                                   {date("letters.txt", 1), Status::ok},
+                                                   {"\"an-entity-tag\"", Status::ok}}) {
+    request.if_range = version;
+    EXPECT_EQ(get("letters.txt").status, status) << version;
+  }
+}
+
+// A change of the last two seconds is too fresh to be kept: another could follow unseen.
+void wait_until_old(const std::string& path) {
+  struct stat state {};
+  ASSERT_EQ(::stat(path.c_str(), &state), 0);
+  while (std::time(nullptr) - state.st_ctim.tv_sec < 2)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+}
+
+TEST_F(FilesTest, AreKeptInMemoryButSeenAtOnceWhenTheyChange) {
+  const std::string path = tree.path("root/letters.txt");
+  const auto kept = [this] { return std::get<1>(get("letters.txt").body.data); };
+  EXPECT_NE(kept(), kept()) << "too fresh to be kept";
+  ASSERT_NO_FATAL_FAILURE(wait_until_old(path));
+  EXPECT_EQ(kept(), kept()) << "the very same bytes";
+
+  std::string changed = letters;
+  changed[0] = 'A';
+  tree.write("root/letters.txt", changed);
+  EXPECT_EQ(*kept(), changed);
+  tree.write("root/new.txt", "new");
+  std::filesystem::rename(tree.path("root/new.txt"), path);
+  EXPECT_EQ(*kept(), "new");
+  std::filesystem::remove(path);
+  EXPECT_EQ(get("letters.txt").status, Status::not_found);
+}
+
+TEST(PercentDecode, UndoesEscapesOnce) {
+  EXPECT_EQ(app::percent_decode("a%20b%2Fc%2f%25%e4"), "a b/c/%\xe4");
+  EXPECT_EQ(app::percent_decode("%2541"), "%41");
+  EXPECT_EQ(app::percent_decode(""), "");
+}
+
+TEST(PercentDecode, RefusesWhatIsMalformed) {
+  for (const char* text : {"%", "%2", "a%", "a%4", "%zz", "%4z", "%+1", "%-1", "% 1", "%0x", "%00", "a%00b"})
+    EXPECT_FALSE(app::percent_decode(text)) << text;
+  EXPECT_FALSE(app::percent_decode(std::string_view("a\0b", 3)));
+}
+
+}  // namespace

@@ -1,0 +1,145 @@
+#include "crew.hh"
+
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <system_error>
+
+#include "net/error.hh"
+#include "server/log.hh"
+#include "server/stop.hh"
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// A worker that cannot live would otherwise be started as fast as the machine can: who dies young
+// is replaced after a pause, and the pause doubles.
+constexpr auto young = milliseconds(1000);
+constexpr http::Duration shortest_pause = milliseconds(100);
+constexpr http::Duration longest_pause = milliseconds(5000);
+
+void lengthen(http::Duration& pause) {
+  pause = std::clamp(pause * 2, shortest_pause, longest_pause);
+}
+
+std::string fate(int status) {
+  if (WIFSIGNALED(status)) return "was killed by signal " + std::to_string(WTERMSIG(status));
+  return "left with status " + std::to_string(WEXITSTATUS(status));
+}
+
+}  // namespace
+
+Crew::Crew(int size, app::Shared& shared, Work work)
+    : shared_(shared), work_(std::move(work)), workers_(static_cast<std::size_t>(std::min(size, most))) {}
+
+std::atomic<int>& Crew::load_of(const Worker& worker) {
+  return (*loads_)[static_cast<std::size_t>(&worker - workers_.data())];
+}
+
+void Crew::start_due(http::Time now) {
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    Worker& worker = workers_[i];
+    if (worker.pid != 0 || worker.start > now) continue;
+    try {
+      start(i, now);
+    } catch (const std::system_error& error) {  // no process, or no descriptor, to be had just now
+      server::log(std::string("a worker cannot be started: ") + error.what());
+      lengthen(worker.pause);
+      worker.start = now + worker.pause;
+    }
+  }
+}
+
+void Crew::start(std::size_t i, http::Time now) {
+  channel::Ends ends = channel::open();
+  const server::Stop::Blocked blocked;  // a stop signal must not find the child with its parent's books
+  const pid_t pid = net::checked(::fork(), "fork");
+  if (pid == 0) become_worker(i, std::move(ends));
+  Worker& worker = workers_[i];
+  worker.process.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!worker.process.is_open()) {  // out of descriptors: its end would go unnoticed
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    net::throw_errno("pidfd_open");
+  }
+  worker.pid = pid;
+  worker.channel = std::move(ends.master);
+  worker.start = now;
+  shared_.process_started(pid);
+}
+
+// The child keeps its own end of its own channel. If it held a master's end, its own or another's,
+// nobody would notice the master's death.
+void Crew::become_worker(std::size_t i, channel::Ends ends) {
+  try {
+    ends.master.reset();
+    workers_.clear();
+    work_(std::move(ends.worker), (*loads_)[i]);
+    ::_exit(0);
+  } catch (const std::exception& error) {
+    server::log(std::string("worker: ") + error.what());
+    ::_exit(1);
+  }
+}
+
+http::Time Crew::next_start() const {
+  http::Time next = http::Time::max();
+  for (const Worker& worker : workers_)
+    if (worker.pid == 0) next = std::min(next, worker.start);
+  return next;
+}
+
+bool Crew::is_empty() const {
+  return std::all_of(workers_.begin(), workers_.end(), [](const Worker& w) { return w.pid == 0; });
+}
+
+int Crew::load() const {
+  int all = 0;
+  for (std::size_t i = 0; i < workers_.size(); ++i) all += (*loads_)[i];
+  return all;
+}
+
+bool Crew::hand_over(const net::Fd& client) {
+  std::vector<std::pair<int, Worker*>> by_load;
+  for (Worker& worker : workers_)
+    if (worker.channel.is_open()) by_load.emplace_back(load_of(worker), &worker);
+  std::sort(by_load.begin(), by_load.end());
+  for (auto& [seen, worker] : by_load) {
+    ++load_of(*worker);  // first: the worker may be done with the client before we are back
+    const channel::Handed handed = channel::hand_over(worker->channel, client);
+    if (handed == channel::Handed::over) return true;
+    --load_of(*worker);
+    if (handed == channel::Handed::dead) worker->channel.reset();
+  }
+  return false;
+}
+
+void Crew::say_end() {
+  for (Worker& worker : workers_)
+    if (worker.channel.is_open()) ::shutdown(worker.channel.get(), SHUT_WR);
+}
+
+void Crew::bury(Worker& worker, http::Time now) {
+  int status = 0;
+  if (::waitpid(worker.pid, &status, WNOHANG) != worker.pid) return;
+  shared_.process_ended(worker.pid);
+  shared_.connections_closed(load_of(worker).exchange(0));  // they went down with it
+  if (now - worker.start < young)
+    lengthen(worker.pause);
+  else
+    worker.pause = http::Duration::zero();
+  if (status != 0)
+    server::log("worker " + std::to_string(worker.pid) + " " + fate(status) + "; the next starts in " +
+                std::to_string(std::chrono::duration_cast<milliseconds>(worker.pause).count()) + " ms");
+  worker.pid = 0;
+  worker.process.reset();
+  worker.channel.reset();
+  worker.start = now + worker.pause;
+}
