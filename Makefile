@@ -1,53 +1,157 @@
-# C10K Lab: nine servers, one protocol, one harness. `make help` lists what there is.
+# C10K Lab: nine servers, one protocol, one harness. `make help` lists what there is to type.
 
-SHELL    := /bin/bash
-CXX      ?= g++
-PYTHON   ?= /usr/bin/python3
-SANITIZE ?=
-
+SHELL  := /bin/bash
+PYTHON ?= /usr/bin/python3
 ifeq ($(origin CXX),default)
 CXX := g++
 endif
+CLANG_CXX ?= clang++
 
-comma   := ,
-BUILD   := build$(if $(SANITIZE),/$(SANITIZE))
-STAGES  := $(notdir $(wildcard stages/[0-9]*))
-TOOLS   := $(basename $(notdir $(wildcard harness/bench/*.cc)))
+# make SANITIZE=address,undefined ... builds into a folder of its own.
+SANITIZE ?=
+BUILD    := build$(if $(SANITIZE),/$(SANITIZE))
 
-WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
-OPTIMIZE := $(if $(SANITIZE),-O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all,-O2)
-CXXFLAGS += -std=c++20 $(OPTIMIZE) -g1 $(WARN) -pthread
-CPPFLAGS += -Icommon -MMD -MP -D_FORTIFY_SOURCE=$(if $(SANITIZE),0,2)
-
+STAGES := $(notdir $(wildcard stages/[0-9]*))
+TOOLS  := $(basename $(notdir $(wildcard harness/bench/*.cc)))
 COMMON := $(wildcard common/net/*.cc common/http/*.cc common/app/*.cc common/server/*.cc)
-object  = $(patsubst %.cc,$(BUILD)/obj/%.o,$(1))
+TESTS  := $(wildcard common/tests/*.cc)
+FUZZ   := common/tests/fuzz/session_fuzz.cc
+SOURCES := $(COMMON) $(TESTS) $(FUZZ) $(wildcard stages/*/*.cc harness/bench/*.cc)
+HEADERS := $(wildcard common/*/*.hh common/tests/*/*.hh stages/*/*.hh)
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
+OPTIMIZE := -O2 -D_FORTIFY_SOURCE=2
+ifneq ($(SANITIZE),)
+OPTIMIZE := -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+endif
+CPPFLAGS += -Icommon -MMD -MP
+CXXFLAGS += -std=c++20 $(OPTIMIZE) -g1 $(WARNINGS) -pthread
+
+# `make STAGE=...` takes numbers or names: the stages that are meant, all when there are none.
+CHOSEN := $(if $(STAGE),$(foreach s,$(STAGE),$(filter $(s) $(s)-%,$(STAGES))),$(STAGES))
+ifneq ($(STAGE),)
+ifneq ($(words $(STAGE)),$(words $(CHOSEN)))
+$(error STAGE="$(STAGE)": there is no such stage. There are: $(STAGES))
+endif
+endif
+stage-dir = stages/$(firstword $(filter $(1) $(1)-%,$(STAGES)))
 
 .DEFAULT_GOAL := all
-.PHONY: all $(STAGES) $(TOOLS)
+.PHONY: all help deps doctor run test bench diff format lint clean unit fuzz check $(STAGES) $(TOOLS)
+.SECONDARY:
+.DELETE_ON_ERROR:
 
-all: $(STAGES) $(TOOLS)
+all: $(STAGES) $(TOOLS) compile_commands.json  ## build all servers (the default; -j works)
 $(STAGES) $(TOOLS): %: $(BUILD)/bin/%
 
-define stage_rule
+help:  ## this list
+	@echo "make NN-name       build one server: $(STAGES)" | fold -s -w 78
+	@sed -n 's/^\([a-z][a-z_]*\):.*  ## /\1\t/p' Makefile | expand -t 19 | sed 's/^/make /'
+
+deps:  ## install what is missing (as root; otherwise print the line to run)
+	@setup/deps.sh
+
+doctor:  ## what this machine lacks, and the line that fixes it
+	@PYTHON=$(PYTHON) CXX=$(CXX) setup/doctor.sh
+
+run:  ## make run STAGE=06 [PORT=8080] [ARGS="--help"]: run one server here
+	@test $(words $(STAGE)) = 1 || { echo 'which one? make run STAGE=06 [PORT=8080] [ARGS="..."]'; exit 2; }
+	@$(MAKE) --no-print-directory $(CHOSEN)
+	@exec $(BUILD)/bin/$(CHOSEN) $(if $(PORT),--port $(PORT)) $(ARGS)
+
+# With SANITIZE= it is one build that is tested; without, all that `make test` promises.
+test: deps  ## test everything, or make test STAGE=06 [SANITIZE=...]: one stage from outside
+ifneq ($(STAGE)$(SANITIZE),)
+	@$(MAKE) --no-print-directory check
+else
+	@PYTHON=$(PYTHON) setup/test.sh
+endif
+
+unit: $(BUILD)/bin/unit-tests  ## the C++ unit tests
+	$< --gtest_brief=1
+
+fuzz: build/bin/session-fuzz  ## ten seconds of random input for the HTTP session
+	@mkdir -p build/fuzz
+	cd build/fuzz && ../bin/session-fuzz -max_total_time=10 -verbosity=0 -print_final_stats=0 \
+	  corpus ../../common/tests/fuzz/corpus
+
+check: $(CHOSEN)  ## only the checks from outside: make check STAGE=05 [ARGS="-k pipelin"]
+	$(PYTHON) -m pytest harness/checks --bin-dir $(BUILD)/bin --stage "$(CHOSEN)" $(ARGS)
+
+bench: deps  ## compare with wrk beside nginx [STAGE="05 06"] [LOAD="hello file"] [ROUNDS=4]
+	@$(MAKE) --no-print-directory -j $(CHOSEN) $(TOOLS)
+	@$(PYTHON) -m harness.bench $(if $(STAGE),--stage "$(CHOSEN)") $(if $(LOAD),--load "$(LOAD)") \
+	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(ARGS)
+
+diff:  ## make diff FROM=05 TO=06: what makes one stage of the other
+	@test -n "$(FROM)" -a -n "$(TO)" || { echo 'between which? make diff FROM=05 TO=06'; exit 2; }
+	@diff -u $(call stage-dir,$(FROM))/server.cc $(call stage-dir,$(TO))/server.cc; \
+	  diff $(call stage-dir,$(FROM))/server.cc $(call stage-dir,$(TO))/server.cc | \
+	  grep -c '^[<>]' | sed 's/$$/ changed lines/'
+
+format:  ## put the C++ into the kit's form
+	clang-format -i $(SOURCES) $(HEADERS)
+
+lint: compile_commands.json  ## clang-tidy, clang-format and flake8: nothing to say means clean
+	clang-format --dry-run --Werror $(SOURCES) $(HEADERS)
+	$(PYTHON) -m flake8 harness
+	printf '%s\n' $(COMMON) $(wildcard stages/*/*.cc) | xargs -P$$(nproc) -n1 clang-tidy --quiet -p .
+
+clean:  ## remove all that was built
+	rm -rf build compile_commands.json .pytest_cache
+	find harness -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# make V=1 shows the whole commands.
+Q   := $(if $(V),,@)
+say  = $(if $(V),,@echo "  $(1)")
+
+object = $(patsubst %.cc,$(BUILD)/obj/%.o,$(1))
+
+define stage-rule
 $(BUILD)/bin/$(1): $(call object,$(wildcard stages/$(1)/*.cc)) $(BUILD)/libcommon.a
 endef
-$(foreach stage,$(STAGES),$(eval $(call stage_rule,$(stage))))
+$(foreach stage,$(STAGES),$(eval $(call stage-rule,$(stage))))
 
-define tool_rule
+define tool-rule
 $(BUILD)/bin/$(1): $(call object,harness/bench/$(1).cc)
 endef
-$(foreach tool,$(TOOLS),$(eval $(call tool_rule,$(tool))))
+$(foreach tool,$(TOOLS),$(eval $(call tool-rule,$(tool))))
+
+$(BUILD)/bin/unit-tests: LDLIBS := -lgtest -lgtest_main
+$(BUILD)/bin/unit-tests: $(call object,$(TESTS)) $(BUILD)/libcommon.a
 
 $(BUILD)/bin/%:
 	@mkdir -p $(@D)
-	$(CXX) $(CXXFLAGS) $(LDFLAGS) $^ -o $@
+	$(call say,link $@)
+	$(Q)$(CXX) $(CXXFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 $(BUILD)/libcommon.a: $(call object,$(COMMON))
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
-$(BUILD)/obj/%.o: %.cc
+# The flags are a prerequisite: what was built with others is built anew.
+$(BUILD)/obj/%.o: %.cc $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c $< -o $@
+	$(call say,compile $<)
+	$(Q)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c $< -o $@
 
--include $(shell find build -name '*.d' 2>/dev/null)
+$(BUILD)/flags: always
+	@mkdir -p $(@D)
+	@echo '$(CXX) $(CPPFLAGS) $(CXXFLAGS)' | cmp -s - $@ || echo '$(CXX) $(CPPFLAGS) $(CXXFLAGS)' >$@
+.PHONY: always
+
+# libFuzzer is clang's; it needs the library built with its instrumentation.
+build/bin/session-fuzz: $(FUZZ) $(COMMON) $(wildcard common/*/*.hh common/tests/fuzz/*.hh)
+	@mkdir -p $(@D)
+	$(call say,compile $@)
+	$(Q)$(CLANG_CXX) -std=c++20 -O1 -g1 -Icommon $(WARNINGS) -pthread -fsanitize=fuzzer,address,undefined \
+	  -fno-sanitize-recover=all $(FUZZ) $(filter-out common/server/%,$(COMMON)) -o $@
+
+# For editors: how each file is compiled.
+compile_commands.json: Makefile $(sort $(dir $(SOURCES)))
+	@{ echo '['; for f in $(SOURCES); do \
+	  echo "{\"directory\": \"$(CURDIR)\", \"file\": \"$$f\", \"command\":" \
+	       "\"$(CXX) -Icommon -std=c++20 $(WARNINGS) -pthread -c $$f\"},"; done | sed '$$s/,$$//'; \
+	  echo ']'; } >$@
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -18,7 +18,7 @@
 namespace app {
 namespace {
 
-constexpr off_t max_kept_file = 64 * 1024;              // larger ones are streamed
+constexpr off_t max_kept_file = 64 * 1024;  // larger ones are streamed
 constexpr std::size_t max_kept_bytes = 16 * 1024 * 1024;
 
 constexpr std::array<std::pair<std::string_view, std::string_view>, 14> types{{
@@ -56,7 +56,8 @@ bool same_file(const struct stat& a, const struct stat& b) {
 // A file on its way to a client.
 class FileSource final : public http::Source {
  public:
-  FileSource(net::Fd file, off_t offset) : file_(std::move(file)), offset_(offset) {}
+  FileSource(net::Fd file, std::uint64_t offset)
+      : file_(std::move(file)), offset_(static_cast<off_t>(offset)) {}
 
   std::size_t read(std::span<char> into) override {
     const ssize_t n = ::pread(file_.get(), into.data(), into.size(), offset_);
@@ -78,7 +79,7 @@ std::shared_ptr<const std::string> read_whole(const net::Fd& file, off_t size) {
 }
 
 http::Response not_found() {
-  return {http::Status::not_found, "text/plain", std::string("404: there is no such file\n"), {}, {}};
+  return http::plain_text(http::Status::not_found, "404: there is no such file\n");
 }
 
 }  // namespace
@@ -99,8 +100,8 @@ http::Response Files::serve(const std::string& path, const http::Request& reques
   if (!bytes) {
     file = open(path);
     if (!file.is_open() && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
-      return {http::Status::unavailable, "text/plain",
-              std::string("503: too many files are open; try again in a moment\n"), {}, {}};
+      return http::plain_text(http::Status::unavailable,
+                              "503: too many files are open; try again in a moment\n");
     if (!file.is_open() || ::fstat(file.get(), &state) == -1 || !S_ISREG(state.st_mode))
       return not_found();
     if (state.st_size <= max_kept_file) bytes = read_whole(file, state.st_size);
@@ -143,8 +144,7 @@ http::Response Files::serve(const std::string& path, const http::Request& reques
   else if (bytes)
     response.body = http::Body(bytes->substr(range.first, range.length));
   else
-    response.body = http::Body(
-        std::make_unique<FileSource>(std::move(file), static_cast<off_t>(range.first)), range.length);
+    response.body = {std::make_unique<FileSource>(std::move(file), range.first), range.length};
   return response;
 }
 

@@ -18,6 +18,7 @@ namespace {
 
 using http::Answer;
 using http::Method;
+using http::plain_text;
 using http::Request;
 using http::Response;
 using http::Status;
@@ -28,10 +29,6 @@ constexpr std::uint64_t max_sleep_ms = 60'000;
 constexpr std::uint64_t max_work_us = 10'000'000;
 constexpr std::uint64_t max_party = Shared::max_guests;
 constexpr milliseconds look_every{2};
-
-Response text(Status status, std::string words) {
-  return {status, "text/plain", std::move(words), {}, {}};
-}
 
 // What /bytes sends: the byte at offset i is i % 251. A prime, so that no buffer size divides it
 // and bytes that are lost or doubled show.
@@ -78,26 +75,27 @@ std::optional<std::uint64_t> parameter(const Request& request, std::string_view 
 
 Answer bytes(std::string_view count) {
   const auto n = number(count);
-  if (!n || *n > max_bytes) return text(Status::bad_request, "try /bytes/N, N up to 1073741824\n");
-  Response response{Status::ok, "application/octet-stream", {}, {}, {}};
-  if (*n > 0) response.body = http::Body(std::make_unique<PatternSource>(), *n);
+  if (!n || *n > max_bytes)
+    return plain_text(Status::bad_request, "try /bytes/N, N up to 1073741824\n");
+  Response response{Status::ok, "application/octet-stream"};
+  if (*n > 0) response.body = {std::make_unique<PatternSource>(), *n};
   return response;
 }
 
 Answer echo(Request request) {
-  Response response{Status::ok, "application/octet-stream", std::move(request.body), {}, {}};
+  Response response{Status::ok, "application/octet-stream", std::move(request.body)};
   response.own_type = std::move(request.content_type);
   return response;
 }
 
 Answer sleep(const Request& request) {
   const auto ms = parameter(request, "ms", max_sleep_ms);
-  if (!ms) return text(Status::bad_request, "try /sleep?ms=N, N up to 60000\n");
+  if (!ms) return plain_text(Status::bad_request, "try /sleep?ms=N, N up to 60000\n");
   auto later = std::make_unique<http::Later>();
   later->due = http::Clock::now() + milliseconds(*ms);
   later->every = milliseconds(1);
   later->poll = [ms = *ms](http::Time) {
-    return text(Status::ok, "slept " + std::to_string(ms) + " ms\n");
+    return plain_text(Status::ok, "slept " + std::to_string(ms) + " ms\n");
   };
   return later;
 }
@@ -105,7 +103,7 @@ Answer sleep(const Request& request) {
 // Occupies this thread for so many microseconds of its own CPU time.
 Answer work(const Request& request) {
   const auto us = parameter(request, "us", max_work_us);
-  if (!us) return text(Status::bad_request, "try /work?us=N, N up to 10000000\n");
+  if (!us) return plain_text(Status::bad_request, "try /work?us=N, N up to 10000000\n");
   const auto cpu_ns = [] {
     timespec used{};
     ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
@@ -114,7 +112,7 @@ Answer work(const Request& request) {
   };
   const std::uint64_t until = cpu_ns() + *us * 1000;
   while (cpu_ns() < until) continue;
-  return text(Status::ok, "worked " + std::to_string(*us) + " us\n");
+  return plain_text(Status::ok, "worked " + std::to_string(*us) + " us\n");
 }
 
 // Which methods a path takes, as Allow lists them; nothing for a path that is not ours.
@@ -135,12 +133,14 @@ Answer Service::answer(Request request) {
   const std::string_view path = request.path();
   const bool reads = request.method == Method::get || request.method == Method::head;
   const bool writes = request.method == Method::post || request.method == Method::put;
-  if (path == "/hello" && reads) return text(Status::ok, "Hello, World!");
+  if (path == "/hello" && reads) return plain_text(Status::ok, "Hello, World!");
 
   const std::string_view methods = allowed(path);
-  if (methods.empty()) return text(Status::not_found, "404: nothing here; / lists what there is\n");
+  if (methods.empty())
+    return plain_text(Status::not_found, "404: nothing here; / lists what there is\n");
   if (path == "/echo" ? !writes : !reads) {
-    Response response = text(Status::method_not_allowed, "405: this path does not take this method\n");
+    Response response =
+        plain_text(Status::method_not_allowed, "405: this path does not take this method\n");
     response.fields = "Allow: " + std::string(methods) + "\r\n";
     return response;
   }
@@ -154,7 +154,7 @@ Answer Service::answer(Request request) {
   if (path.starts_with("/bytes/")) return bytes(path.substr(7));
 
   const auto name = percent_decode(path.substr(7));
-  if (!name) return text(Status::bad_request, "400: this is no file name\n");
+  if (!name) return plain_text(Status::bad_request, "400: this is no file name\n");
   return files_.serve(*name, request);
 }
 
@@ -162,7 +162,8 @@ Answer Service::rendezvous(const Request& request) {
   const auto party = parameter(request, "n", max_party);
   const auto ms = parameter(request, "ms", max_sleep_ms);
   if (!party || *party == 0 || !ms)
-    return text(Status::bad_request, "try /rendezvous?n=K&ms=T, K from 1 to 4096, T up to 60000\n");
+    return plain_text(Status::bad_request,
+                      "try /rendezvous?n=K&ms=T, K from 1 to 4096, T up to 60000\n");
 
   const http::Time now = http::Clock::now();
   const http::Time until = now + milliseconds(*ms);
@@ -172,9 +173,10 @@ Answer Service::rendezvous(const Request& request) {
   later->every = look_every;
   later->poll = [guest, until, n = *party](http::Time when) -> std::optional<Response> {
     const std::string party_of = std::to_string(n);
-    if (guest->met(when)) return text(Status::ok, "met: " + party_of + " requests at once\n");
+    if (guest->met(when)) return plain_text(Status::ok, "met: " + party_of + " requests at once\n");
     if (when < until) return std::nullopt;
-    return text(Status::unavailable, "503: fewer than " + party_of + " requests were in at once\n");
+    return plain_text(Status::unavailable,
+                      "503: fewer than " + party_of + " requests were in at once\n");
   };
   return later;
 }
@@ -191,27 +193,26 @@ Response Service::stats() const {
               field("open", shared_->open.load()) + field("accepted", shared_->accepted.load()) +
               field("requests", shared_->traffic.requests.load()) +
               field("bytes_in", shared_->traffic.bytes_in.load()) +
-              field("bytes_out", shared_->traffic.bytes_out.load()) + "}\n",
-          {}, {}};
+              field("bytes_out", shared_->traffic.bytes_out.load()) + "}\n"};
 }
 
 Response Service::start_page() const {
   const auto link = [](std::string_view target, std::string_view what) {
-    return "<li><a href=\"" + std::string(target) + "\">" + std::string(target) + "</a>: " +
-           std::string(what) + "\n";
+    return "<li><a href=\"" + std::string(target) + "\">" + std::string(target) +
+           "</a>: " + std::string(what) + "\n";
   };
   return {Status::ok, "text/html; charset=utf-8",
           "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">\n<title>" + stage_ +
               "</title>\n<style>body{font:1.1em/1.6 sans-serif;max-width:40em;margin:3em auto;"
-              "padding:0 1em}</style>\n<h1>" + stage_ + "</h1>\n<p>" + idea_ + "</p>\n<ul>\n" +
+              "padding:0 1em}</style>\n<h1>" +
+              stage_ + "</h1>\n<p>" + idea_ + "</p>\n<ul>\n" +
               link("/hello", "thirteen bytes, the benchmark's request") +
               link("/bytes/1000000", "a million bytes of a fixed pattern, up to 1 GiB") +
               link("/sleep?ms=1000", "answers after a second") +
               link("/work?us=500000", "answers after half a second of CPU") +
               link("/rendezvous?n=2&amp;ms=5000", "answers when two such requests are in at once") +
               link("/stats", "what this server has done so far") +
-              "<li>/files/PATH: a file below --root\n<li>POST /echo: your own bytes\n</ul>\n",
-          {}, {}};
+              "<li>/files/PATH: a file below --root\n<li>POST /echo: your own bytes\n</ul>\n"};
 }
 
 }  // namespace app

@@ -4,10 +4,10 @@
 // and a client could end the process with it. What follows the assertion copes.
 #define BOOST_DISABLE_ASSERTS
 
+#include <algorithm>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/rfc7230.hpp>
-#include <algorithm>
 #include <cctype>
 #include <string>
 
@@ -160,7 +160,8 @@ class BeastParser final : public Parser, private beast::basic_parser<true> {
     }
     if (absolute && !target.starts_with('/')) request_.target = "/";
     request_.target += target;
-    const bool other_form = request_.method == Method::options || request_.method == Method::connect;
+    const bool other_form =
+        request_.method == Method::options || request_.method == Method::connect;
     if (!request_.target.starts_with('/') && !other_form)
       refuse({Status::bad_request, "the request target does not start with a slash"}, error);
   }

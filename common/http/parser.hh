@@ -10,7 +10,7 @@
 
 namespace http {
 
-// Why a request is refused. `reason` is a sentence for the client, and lives as long as the program.
+// Why a request is refused. `reason` is for the client, and lives as long as the program.
 struct Refusal {
   Status status;
   std::string_view reason;
@@ -30,9 +30,8 @@ class Parser {
   [[nodiscard]] bool head_complete() const { return head_complete_; }
   [[nodiscard]] bool complete() const { return complete_; }
   [[nodiscard]] const std::optional<Refusal>& refusal() const { return refusal_; }
-  [[nodiscard]] bool expects_continue() const {
-    return head_complete_ && expects_continue_;  // the client waits for 100 (RFC 9110 section 10.1.1)
-  }
+  // The client waits for 100 before it sends the body (RFC 9110 section 10.1.1).
+  [[nodiscard]] bool expects_continue() const { return head_complete_ && expects_continue_; }
   [[nodiscard]] Request& request() { return request_; }  // whole once complete()
 
  protected:

@@ -15,20 +15,21 @@ enum class Method : std::uint8_t { get, head, post, put, patch, del, options, tr
 struct Request {
   Method method = Method::get;
   bool http_1_0 = false;
-  bool keep_alive = true;         // what the client asked for, by version and Connection
-  std::string target;             // path and query, as sent; an absolute form's origin is cut off
+  bool keep_alive = true;  // what the client asked for, by version and Connection
+  std::string target;      // path and query, as sent; an absolute form's origin is cut off
   std::string content_type;
   std::string range;
   std::string if_range;
   std::string if_modified_since;
-  std::string body;               // chunked coding is already undone
+  std::string body;  // chunked coding is already undone
 
   [[nodiscard]] std::string_view path() const {  // not yet percent-decoded
     return std::string_view(target).substr(0, target.find('?'));
   }
   [[nodiscard]] std::string_view query() const {  // without the '?'; empty when there is none
     const std::size_t mark = target.find('?');
-    return mark == std::string::npos ? std::string_view{} : std::string_view(target).substr(mark + 1);
+    return mark == std::string::npos ? std::string_view{}
+                                     : std::string_view(target).substr(mark + 1);
   }
 };
 

@@ -43,10 +43,14 @@ struct Body {
 struct Response {
   Status status = Status::ok;
   std::string_view type = "text/plain";  // must outlive the response, unless `own_type` is used
-  Body body;
-  std::string own_type;  // instead of `type`, when the type was made at run time
-  std::string fields;    // further header lines, each ended by CRLF
+  Body body{};
+  std::string own_type{};  // instead of `type`, when the type was made at run time
+  std::string fields{};    // further header lines, each ended by CRLF
 };
+
+[[nodiscard]] inline Response plain_text(Status status, std::string words) {
+  return {status, "text/plain", std::move(words)};
+}
 
 // An answer that is not there yet: `poll` is asked at `due`, and again `every` so often until it
 // answers. Nobody waits for it, so a connection can sleep without a thread that sleeps.

@@ -13,6 +13,8 @@ namespace {
 // to say, shut down writing, and read away what comes for at most this long.
 constexpr Duration linger_time = std::chrono::seconds(2);
 
+constexpr std::size_t head_room = 192;  // bytes: a reply's head without its further fields
+
 std::string_view digits(std::uint64_t number, std::array<char, 20>& room) {
   const auto [end, error] = std::to_chars(room.data(), room.data() + room.size(), number);
   return {room.data(), static_cast<std::size_t>(end - room.data())};
@@ -107,8 +109,8 @@ void Session::refuse(const Refusal& why) {
   head_only_ = false;
   http_1_0_ = false;
   logged_ = "-";
-  reply({why.status, "text/plain", std::string(status_text(why.status)) + ": " +
-                                       std::string(why.reason) + "\n", {}, {}});
+  const std::string status(status_text(why.status));
+  reply(plain_text(why.status, status + ": " + std::string(why.reason) + "\n"));
 }
 
 void Session::respond(Answer answer) {
@@ -127,8 +129,8 @@ void Session::reply(Response response) {
   const bool bodiless = head_only_ || response.status == Status::not_modified;
 
   std::array<char, 20> room;
-  out_.reserve(out_.size() + 192 + response.fields.size() +
-               (bodiless ? 0 : static_cast<std::size_t>(std::min<std::uint64_t>(length, output_limit))));
+  const std::uint64_t body_now = bodiless ? 0 : std::min<std::uint64_t>(length, output_limit);
+  out_.reserve(out_.size() + head_room + response.fields.size() + body_now);
   out_.append("HTTP/1.1 ").append(status_text(response.status));
   out_.append("\r\nDate: ").append(settings_->date());
   if (response.status != Status::not_modified) {
@@ -154,7 +156,7 @@ void Session::reply(Response response) {
     }
   }
   if (close && end_ == End::no) end_ = End::after_replies;
-  linger_ = linger_ || (close && keep_alive_);  // it is our wish: the next request may be on its way
+  linger_ |= close && keep_alive_;  // it is our wish alone: the next request may be on its way
   if (settings_->log != nullptr) {
     settings_->log({logged_, response.status, bodiless ? 0 : length});
     logged_ = std::string();
@@ -165,8 +167,8 @@ void Session::reply(Response response) {
 void Session::fill() {
   while (source_left_ > 0 && out_.size() < output_limit) {
     const std::size_t old = out_.size();
-    const auto room = static_cast<std::size_t>(
-        std::min<std::uint64_t>(source_left_, output_limit - old));
+    const auto room =
+        static_cast<std::size_t>(std::min<std::uint64_t>(source_left_, output_limit - old));
     out_.resize(old + room);
     const std::size_t n = source_->read({out_.data() + old, room});
     out_.resize(old + n);
@@ -211,12 +213,9 @@ Time Session::deadline() const noexcept {
       if (parser_ && parser_->head_complete()) return moved_ + settings_->io_timeout;
       if (parser_ || !in_.empty()) return head_began_ + settings_->header_timeout;
       return moved_ + settings_->idle_timeout;
-    case Want::write:
-      return moved_ + settings_->io_timeout;
-    case Want::wait:
-      return later_ ? later_->due : Time::max();
-    default:
-      return Time::min();
+    case Want::write: return moved_ + settings_->io_timeout;
+    case Want::wait: return later_ ? later_->due : Time::max();
+    default: return Time::min();
   }
 }
 
@@ -240,11 +239,8 @@ void Session::tick(Time now) {
         later_->due = now + later_->every;
       }
       break;
-    case Want::write:
-      end_ = End::closed;
-      break;
-    default:
-      break;
+    case Want::write: end_ = End::closed; break;
+    default: break;
   }
 }
 

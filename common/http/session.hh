@@ -68,25 +68,25 @@ class Session {
   void fill();
 
   const Settings* settings_;
-  Time moved_;                        // when bytes last went in or out
-  Time head_began_{};                 // when the first byte of the request at hand came
-  std::string in_;                    // received, from taken_ on not yet parsed
+  Time moved_;         // when bytes last went in or out
+  Time head_began_{};  // when the first byte of the request at hand came
+  std::string in_;     // received, from taken_ on not yet parsed
   std::size_t taken_ = 0;
-  std::unique_ptr<Parser> parser_;    // of the request that is coming in
-  std::string out_;                   // to be sent, from sent_ on
+  std::unique_ptr<Parser> parser_;  // of the request that is coming in
+  std::string out_;                 // to be sent, from sent_ on
   std::size_t sent_ = 0;
-  std::unique_ptr<Source> source_;    // the rest of the last reply's body
+  std::unique_ptr<Source> source_;  // the rest of the last reply's body
   std::uint64_t source_left_ = 0;
   std::unique_ptr<Later> later_;
-  std::string logged_;                // the request line, for the access log
+  std::string logged_;  // the request line, for the access log
 
   End end_ = End::no;
-  bool answering_ = false;            // a request is out and not yet responded to
-  bool head_only_ = false;            // it was HEAD
-  bool keep_alive_ = true;            // it wants the connection kept
+  bool answering_ = false;  // a request is out and not yet responded to
+  bool head_only_ = false;  // it was HEAD
+  bool keep_alive_ = true;  // it wants the connection kept
   bool http_1_0_ = false;
-  bool continued_ = false;            // 100 Continue was said for the request coming in
-  bool linger_ = false;               // after the last reply, read away what still comes
+  bool continued_ = false;  // 100 Continue was said for the request coming in
+  bool linger_ = false;     // after the last reply, read away what still comes
   bool peer_closed_ = false;
   bool draining_ = false;
 };

@@ -25,7 +25,7 @@ struct Traffic {
 struct LogEntry {
   std::string_view request;  // "GET /hello", or "-"
   Status status;
-  std::uint64_t length;      // of the body
+  std::uint64_t length;  // of the body
 };
 
 // What is the same for all sessions of a server. It must outlive them.
@@ -38,7 +38,7 @@ struct Settings {
   Duration header_timeout = std::chrono::seconds(10);  // for a whole head, else 408
   Duration io_timeout = std::chrono::seconds(20);      // a body or a reply that does not move
 
-  std::string_view (*date)() = current_date;           // the Date field's value
+  std::string_view (*date)() = current_date;  // the Date field's value
   void (*log)(const LogEntry&) = nullptr;
   Traffic* traffic = nullptr;
 };

@@ -23,7 +23,7 @@ class Fd {
   Fd(const Fd&) = delete;
   Fd& operator=(const Fd&) = delete;
 
-  [[nodiscard]] int get() const noexcept { return fd_; }           // -1: none
+  [[nodiscard]] int get() const noexcept { return fd_; }  // -1: none
   [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
   [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }  // the caller closes it
 

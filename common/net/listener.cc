@@ -78,8 +78,7 @@ Listener::Listener(const std::string& host, std::uint16_t port, int backlog, Mod
 AcceptError accept_error(int error) noexcept {
   switch (error) {
     case EAGAIN:
-    case EINTR:
-      return AcceptError::none_waiting;
+    case EINTR: return AcceptError::none_waiting;
     case ECONNABORTED:  // accept(2): Linux also reports a new connection's pending network errors
     case EPERM:         // a firewall rule
     case ENETDOWN:
@@ -90,17 +89,13 @@ AcceptError accept_error(int error) noexcept {
     case EHOSTUNREACH:
     case EOPNOTSUPP:
     case ENETUNREACH:
-    case ETIMEDOUT:
-      return AcceptError::this_connection;
+    case ETIMEDOUT: return AcceptError::this_connection;
     case EMFILE:
     case ENFILE:
     case ENOBUFS:
-    case ENOMEM:
-      return AcceptError::no_resources;
-    case EINVAL:
-      return AcceptError::stopped;
-    default:
-      return AcceptError::broken;
+    case ENOMEM: return AcceptError::no_resources;
+    case EINVAL: return AcceptError::stopped;
+    default: return AcceptError::broken;
   }
 }
 

@@ -84,7 +84,8 @@ class Conversation {
 
   void send() {
     const auto bytes = session_.pending();
-    const auto put = net::io_result(::send(client_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL));
+    const auto put =
+        net::io_result(::send(client_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL));
     now_ = Clock::now();
     if (put.status == net::Io::failed) session_.lost();
     if (put.bytes > 0) session_.sent(put.bytes, now_);
@@ -117,11 +118,10 @@ void converse(const net::Fd& client, const Context& context) {
 
 void turn_away(const net::Fd& client, const Context& context) {
   const std::string_view words = "503: this server is full; try again in a moment\n";
-  const std::string reply = "HTTP/1.1 503 Service Unavailable\r\nDate: " +
-                            std::string(context.settings.date()) +
-                            "\r\nContent-Type: text/plain\r\nContent-Length: " +
-                            std::to_string(words.size()) + "\r\nConnection: close\r\n\r\n" +
-                            std::string(words);
+  const std::string reply =
+      "HTTP/1.1 503 Service Unavailable\r\nDate: " + std::string(context.settings.date()) +
+      "\r\nContent-Type: text/plain\r\nContent-Length: " + std::to_string(words.size()) +
+      "\r\nConnection: close\r\n\r\n" + std::string(words);
   // What the client has already sent must be read: closing over unread bytes sends RST, and that
   // can destroy the reply.
   std::array<char, 16 * 1024> request;

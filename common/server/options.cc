@@ -61,14 +61,16 @@ std::optional<Options> parse_options(int argc, char** argv, const Stage& stage, 
   app.set_version_flag("--version", std::string(version) + ", stage " + std::string(stage.name));
   app.add_option("--host", options.host, "numeric address to listen on");
   app.add_option("--port", options.port, "port to listen on; 0: any free one");
-  app.add_option("--root", options.root, "directory below which /files/PATH is served; none: no file")
+  app.add_option("--root", options.root,
+                 "directory below which /files/PATH is served; none: no file")
       ->option_text("DIR");
   add_for_some(app, "--workers", options.workers, stage.workers, "threads or processes that serve",
                stage, 4096);
   add_for_some(app, "--queue", options.queue, stage.queue,
                "accepted connections that may wait for a worker", stage, 65536);
-  app.add_option("--backlog", options.backlog,
-                 "connections that may wait in the kernel to be accepted; net.core.somaxconn caps it")
+  app.add_option(
+         "--backlog", options.backlog,
+         "connections that may wait in the kernel to be accepted; net.core.somaxconn caps it")
       ->check(CLI::Range(1, 65535));
   add_for_some(app, "--max-connections", options.max_connections, stage.connections,
                "connections served at once; more wait to be accepted", stage, 1'000'000);

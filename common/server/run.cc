@@ -12,8 +12,9 @@ namespace server {
 namespace {
 
 void log_reply(const http::LogEntry& entry) {
-  log("\"" + std::string(entry.request) + "\" " + std::string(http::status_text(entry.status).substr(0, 3)) +
-      " " + std::to_string(entry.length));
+  log("\"" + std::string(entry.request) + "\" " +
+      std::string(http::status_text(entry.status).substr(0, 3)) + " " +
+      std::to_string(entry.length));
 }
 
 http::Settings settings_for(const Options& options, app::Service& service) {

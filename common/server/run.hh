@@ -26,7 +26,8 @@ struct Context {
 
   // Answers every request that is whole, as long as there is room for replies.
   void answer(http::Session& session) const {
-    while (auto request = session.next_request()) session.respond(service.answer(std::move(*request)));
+    while (auto request = session.next_request())
+      session.respond(service.answer(std::move(*request)));
   }
 };
 

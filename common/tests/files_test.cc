@@ -61,7 +61,7 @@ class FilesTest : public testing::Test {
   }
 
   tests::Tree tree;
-  app::Files files = (tree.write("root/letters.txt", ""), app::Files(tree.path("root")));
+  app::Files files{tree.directory("root")};
   http::Request request;
 };
 

@@ -107,9 +107,8 @@ TEST_F(ServiceTest, FindsAParameterAmongOthers) {
 
 TEST_F(ServiceTest, KnowsNoOtherPath) {
   for (const char* target : {"/hello/", "/hell", "/helloo", "/HELLO", "//", "//hello", "/bytes", "/files",
-                             "/echo/", "*", "", "hello", "/favicon.ico", "/?/hello/x/../.."})
-    EXPECT_EQ(get(target).status, target == std::string("/?/hello/x/../..") ? Status::ok : Status::not_found)
-        << target;
+                             "/echo/", "*", "", "hello", "/favicon.ico", "/%68ello"})
+    EXPECT_EQ(get(target).status, Status::not_found) << target;
 }
 
 TEST_F(ServiceTest, SaysWhichMethodsAPathTakes) {

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 
 namespace tests {
 
@@ -24,9 +26,16 @@ class Tree {
 
   [[nodiscard]] std::string path(const std::string& name) const { return root_ / name; }
 
+  // Makes a directory in it, and returns its path.
+  [[nodiscard]] std::string directory(const std::string& name) const {
+    std::filesystem::create_directories(path(name));
+    return path(name);
+  }
+
   void write(const std::string& name, const std::string& bytes) const {
-    std::filesystem::create_directories(std::filesystem::path(path(name)).parent_path());
-    std::ofstream(path(name), std::ios::binary) << bytes;
+    const std::filesystem::path file = path(name);
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file, std::ios::binary) << bytes;
   }
 
  private:

@@ -76,9 +76,12 @@ void start_child(net::Fd client, server::Context& context) {
 }  // here our copy of the client's descriptor is closed: while we held it, the client would not
    // see the end of the connection when the child closes its own
 
-void wait_while(bool (*condition)(const server::Context&), const server::Context& context) {
+// Sleeps until signals have made an end of the condition. It is tested with the signals blocked, or
+// one could come between the test and the sleep and be missed.
+template <typename Condition>
+void wait_while(Condition condition) {
   Stop::Blocked blocked;
-  while (condition(context)) blocked.sleep();
+  while (condition()) blocked.sleep();
 }
 
 void serve(server::Context& context) {
@@ -88,9 +91,9 @@ void serve(server::Context& context) {
     const Stop::Wake wake(context.listener.get());
     while (!context.stop.requested()) {
       // Every client costs a process: beyond the cap they wait in the listen backlog.
-      wait_while([](const server::Context& c) {
-        return children >= c.options.max_connections && !c.stop.requested();
-      }, context);
+      wait_while([&context] {
+        return children >= context.options.max_connections && !context.stop.requested();
+      });
       net::Fd client(::accept4(context.listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
       if (!client.is_open()) {
         const net::AcceptError error = net::accept_error(errno);
@@ -105,7 +108,7 @@ void serve(server::Context& context) {
   context.listener.close();
   for (const auto& pid : shared->pids)
     if (pid != 0 && pid != ::getpid()) ::kill(pid, SIGTERM);
-  wait_while([](const server::Context&) { return children > 0; }, context);
+  wait_while([] { return children > 0; });
 }
 
 }  // namespace

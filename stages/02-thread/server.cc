@@ -90,7 +90,7 @@ class Clients {
   server::Context& context_;
   std::mutex mutex_;  // guards what follows
   std::condition_variable left_;
-  std::list<Client> running_;   // a list: its elements stay where their threads look for them
+  std::list<Client> running_;  // a list: its elements stay where their threads look for them
   std::list<Client> finished_;
 };
 

@@ -52,8 +52,8 @@ class Server {
       ask();
       std::optional<timeval> timeout;
       if (const int ms = timers_.sleep_ms(now_); ms >= 0) timeout = {ms / 1000, ms % 1000 * 1000};
-      const int n = ::select(highest_ + 1, &readable_, &writable_, nullptr,
-                             timeout ? &*timeout : nullptr);
+      const int n =
+          ::select(highest_ + 1, &readable_, &writable_, nullptr, timeout ? &*timeout : nullptr);
       if (n == -1 && errno != EINTR) net::throw_errno("select");
       now_ = http::Clock::now();
       if (n > 0) on_answer();  // after an error the sets mean nothing
@@ -121,8 +121,7 @@ class Server {
 
   // One recv(2) an event: what it leaves is reported again.
   void on_readable(Connection& client) {
-    const auto got =
-        net::io_result(::recv(client.socket.get(), buffer_.data(), buffer_.size(), 0));
+    const auto got = net::io_result(::recv(client.socket.get(), buffer_.data(), buffer_.size(), 0));
     if (got.status == net::Io::failed) client.session.lost();
     if (got.status == net::Io::done && got.bytes == 0) client.session.peer_closed();
     if (got.bytes > 0) client.session.received({buffer_.data(), got.bytes}, now_);

@@ -84,7 +84,8 @@ class Server {
       }
       context_.service.shared().connection_opened();
       const Id id = socket.get();
-      clients_.emplace(id, Connection{std::move(socket), context_.new_session(now_), table_.size()});
+      clients_.emplace(id,
+                       Connection{std::move(socket), context_.new_session(now_), table_.size()});
       table_.push_back({.fd = id, .events = POLLIN, .revents = 0});
       advance(id, clients_.at(id));
     }
@@ -104,8 +105,7 @@ class Server {
 
   // One recv(2) an event: what it leaves is reported again.
   void on_readable(Connection& client) {
-    const auto got =
-        net::io_result(::recv(client.socket.get(), buffer_.data(), buffer_.size(), 0));
+    const auto got = net::io_result(::recv(client.socket.get(), buffer_.data(), buffer_.size(), 0));
     if (got.status == net::Io::failed) client.session.lost();
     if (got.status == net::Io::done && got.bytes == 0) client.session.peer_closed();
     if (got.bytes > 0) client.session.received({buffer_.data(), got.bytes}, now_);

@@ -47,7 +47,8 @@ class Server {
   void run() {
     std::array<epoll_event, 512> events;
     while (!draining_ || clients_.size() > 0) {
-      const int n = ::epoll_wait(epoll_.get(), events.data(), events.size(), timers_.sleep_ms(now_));
+      const int n =
+          ::epoll_wait(epoll_.get(), events.data(), events.size(), timers_.sleep_ms(now_));
       if (n == -1 && errno != EINTR) net::throw_errno("epoll_wait");
       now_ = http::Clock::now();
       for (std::size_t i = 0; n > 0 && i < static_cast<std::size_t>(n); ++i)
@@ -108,8 +109,7 @@ class Server {
 
   // One recv(2) an event: what it leaves is reported again.
   void on_readable(Connection& client) {
-    const auto got =
-        net::io_result(::recv(client.socket.get(), buffer_.data(), buffer_.size(), 0));
+    const auto got = net::io_result(::recv(client.socket.get(), buffer_.data(), buffer_.size(), 0));
     if (got.status == net::Io::failed) client.session.lost();
     if (got.status == net::Io::done && got.bytes == 0) client.session.peer_closed();
     if (got.bytes > 0) client.session.received({buffer_.data(), got.bytes}, now_);
@@ -207,9 +207,10 @@ class Server {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const server::Stage stage{.name = "06-epoll-lt",
-                            .idea = "interest is registered once, the kernel hands over what is ready",
-                            .connections = server::descriptors_for_clients()};
+  const server::Stage stage{
+      .name = "06-epoll-lt",
+      .idea = "interest is registered once, the kernel hands over what is ready",
+      .connections = server::descriptors_for_clients()};
   return server::run(argc, argv, stage, net::Listener::Mode::nonblocking,
                      [](server::Context& context) { Server(context).run(); });
 }

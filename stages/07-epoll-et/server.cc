@@ -134,8 +134,7 @@ class Server {
   // A stream that gives less than there is room for is empty (epoll(7)): the call that would say
   // EAGAIN is saved. Only the end of input is worth a recv(2) of its own.
   void on_readable(Connection& client) {
-    const auto got =
-        net::io_result(::recv(client.socket.get(), buffer_.data(), buffer_.size(), 0));
+    const auto got = net::io_result(::recv(client.socket.get(), buffer_.data(), buffer_.size(), 0));
     if (got.status == net::Io::failed) client.session.lost();
     if (got.status == net::Io::done && got.bytes == 0) client.session.peer_closed();
     if (got.bytes > 0) client.session.received({buffer_.data(), got.bytes}, now_);

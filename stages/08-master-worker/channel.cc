@@ -52,7 +52,8 @@ Handed hand_over(const net::Fd& channel, const net::Fd& descriptor) {
   do n = ::sendmsg(channel.get(), &message.header, MSG_NOSIGNAL);
   while (n == -1 && errno == EINTR);
   if (n == 1) return Handed::over;
-  const bool no_room = errno == EAGAIN || errno == ETOOMANYREFS || errno == ENOBUFS || errno == ENOMEM;
+  const bool no_room =
+      errno == EAGAIN || errno == ETOOMANYREFS || errno == ENOBUFS || errno == ENOMEM;
   return no_room ? Handed::full : Handed::dead;
 }
 

@@ -29,6 +29,10 @@ void lengthen(http::Duration& pause) {
   pause = std::clamp(pause * 2, shortest_pause, longest_pause);
 }
 
+std::string in_ms(http::Duration time) {
+  return std::to_string(std::chrono::duration_cast<milliseconds>(time).count()) + " ms";
+}
+
 std::string fate(int status) {
   if (WIFSIGNALED(status)) return "was killed by signal " + std::to_string(WTERMSIG(status));
   return "left with status " + std::to_string(WEXITSTATUS(status));
@@ -37,7 +41,9 @@ std::string fate(int status) {
 }  // namespace
 
 Crew::Crew(int size, app::Shared& shared, Work work)
-    : shared_(shared), work_(std::move(work)), workers_(static_cast<std::size_t>(std::min(size, most))) {}
+    : shared_(shared),
+      work_(std::move(work)),
+      workers_(static_cast<std::size_t>(std::min(size, most))) {}
 
 std::atomic<int>& Crew::load_of(const Worker& worker) {
   return (*loads_)[static_cast<std::size_t>(&worker - workers_.data())];
@@ -59,7 +65,7 @@ void Crew::start_due(http::Time now) {
 
 void Crew::start(std::size_t i, http::Time now) {
   channel::Ends ends = channel::open();
-  const server::Stop::Blocked blocked;  // a stop signal must not find the child with its parent's books
+  const server::Stop::Blocked blocked;  // a child that still has the parent's books must not hear
   const pid_t pid = net::checked(::fork(), "fork");
   if (pid == 0) become_worker(i, std::move(ends));
   Worker& worker = workers_[i];
@@ -136,8 +142,8 @@ void Crew::bury(Worker& worker, http::Time now) {
   else
     worker.pause = http::Duration::zero();
   if (status != 0)
-    server::log("worker " + std::to_string(worker.pid) + " " + fate(status) + "; the next starts in " +
-                std::to_string(std::chrono::duration_cast<milliseconds>(worker.pause).count()) + " ms");
+    server::log("worker " + std::to_string(worker.pid) + " " + fate(status) +
+                "; the next one starts in " + in_ms(worker.pause));
   worker.pid = 0;
   worker.process.reset();
   worker.channel.reset();

@@ -32,10 +32,10 @@ class Crew {
 
   Crew(int size, app::Shared& shared, Work work);
 
-  void start_due(http::Time now);           // starts those whose time has come
+  void start_due(http::Time now);               // starts those whose time has come
   [[nodiscard]] http::Time next_start() const;  // Time::max(): all are running
   [[nodiscard]] bool is_empty() const;
-  [[nodiscard]] int load() const;           // clients of all workers
+  [[nodiscard]] int load() const;  // clients of all workers
 
   // False when nobody takes the client now; the channels that were full are worth a poll(2).
   [[nodiscard]] bool hand_over(const net::Fd& client);

@@ -35,7 +35,8 @@ class Master {
   explicit Master(server::Context& context)
       : context_(context),
         crew_(context.options.workers, context.service.shared(),
-              [this](net::Fd channel, std::atomic<int>& load) { work(std::move(channel), load); }) {}
+              [this](net::Fd channel, std::atomic<int>& load) { work(std::move(channel), load); }) {
+  }
 
   void run() {
     while (!draining_ || !crew_.is_empty()) {
@@ -60,19 +61,20 @@ class Master {
   void wait() {
     const bool accepts = !draining_ && !in_hand_.is_open() && accept_from_ <= now_;
     std::vector<pollfd> table;
-    const auto ask = [&table](bool whether, const auto& fd, short events) {
-      table.push_back({.fd = whether ? fd.get() : -1, .events = events, .revents = 0});
+    const auto ask = [&table](bool really, int fd, short events) {
+      table.push_back({.fd = really ? fd : -1, .events = events, .revents = 0});
     };
-    table.push_back({.fd = draining_ ? -1 : context_.stop.descriptor(), .events = POLLIN, .revents = 0});
-    ask(accepts, context_.listener, POLLIN);
+    ask(!draining_, context_.stop.descriptor(), POLLIN);
+    ask(accepts, context_.listener.get(), POLLIN);
     for (const Worker& worker : crew_.workers()) {
-      ask(true, worker.process, POLLIN);
-      ask(in_hand_.is_open(), worker.channel, POLLOUT);
+      ask(true, worker.process.get(), POLLIN);
+      ask(in_hand_.is_open(), worker.channel.get(), POLLOUT);
     }
 
     http::Time due = draining_ ? http::Time::max() : crew_.next_start();
     if (!draining_ && accept_from_ > now_) due = std::min(due, accept_from_);
-    if (in_hand_.is_open()) due = std::min(due, now_ + accept_again);  // ETOOMANYREFS: no event tells
+    // Room in a channel is an event, but the end of ETOOMANYREFS is none.
+    if (in_hand_.is_open()) due = std::min(due, now_ + accept_again);
     if (::poll(table.data(), table.size(), server::milliseconds_until(due, now_)) == -1) {
       if (errno != EINTR) net::throw_errno("poll");
       return;

@@ -46,7 +46,8 @@ class Worker {
   void run() {
     std::array<epoll_event, 512> events;
     while (!abandoned_ && (!draining_ || clients_.size() > 0)) {
-      const int n = ::epoll_wait(epoll_.get(), events.data(), events.size(), timers_.sleep_ms(now_));
+      const int n =
+          ::epoll_wait(epoll_.get(), events.data(), events.size(), timers_.sleep_ms(now_));
       if (n == -1 && errno != EINTR) net::throw_errno("epoll_wait");
       now_ = http::Clock::now();
       for (std::size_t i = 0; n > 0 && i < static_cast<std::size_t>(n); ++i)
@@ -102,8 +103,8 @@ class Worker {
     }
   }
 
-  // The master hands over no more: it stops, or it is dead. Either is as good as a stop signal. From
-  // now on only EPOLLHUP, which nobody has to ask for, is of interest.
+  // The master hands over no more: it stops, or it is dead. Either is as good as a stop signal.
+  // From now on only EPOLLHUP, which nobody has to ask for, is of interest.
   void on_end() {
     ended_ = true;
     control(EPOLL_CTL_MOD, channel_.get(), 0, channel_id);
@@ -123,8 +124,7 @@ class Worker {
 
   // One recv(2) an event: what it leaves is reported again.
   void on_readable(Connection& client) {
-    const auto got =
-        net::io_result(::recv(client.socket.get(), buffer_.data(), buffer_.size(), 0));
+    const auto got = net::io_result(::recv(client.socket.get(), buffer_.data(), buffer_.size(), 0));
     if (got.status == net::Io::failed) client.session.lost();
     if (got.status == net::Io::done && got.bytes == 0) client.session.peer_closed();
     if (got.bytes > 0) client.session.received({buffer_.data(), got.bytes}, now_);

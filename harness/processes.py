@@ -1,0 +1,78 @@
+"""Processes that belong to a server: who they are, and how they are got rid of.
+
+The harness makes itself a subreaper: a daemon whose parent ended becomes the harness's child
+instead of init's, and so cannot hide.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+
+from harness import proc
+
+_PR_SET_CHILD_SUBREAPER = 36
+_owned: set[int] = set()  # the servers' first processes, which subprocess.Popen waits for
+
+
+def become_subreaper() -> None:
+    """Adopt the orphans of every server that this process starts from now on."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def own(pid: int) -> None:
+    """Say that `pid` is a server's first process: its zombie is not for `strays` to reap."""
+    _owned.add(pid)
+
+
+def disown(pid: int) -> None:
+    _owned.discard(pid)
+
+
+def running_tree(root: int) -> list[int]:
+    """`root` and its descendants, zombies left out."""
+    return [
+        pid for pid in proc.tree(root) if (found := proc.stat(pid)) and found.state not in "ZX"
+    ]
+
+
+def strays(root: int, mark: str, since: int) -> list[int]:
+    """Running processes other than `root` that came from it; adopted zombies are reaped.
+
+    They are known by their session, or by `mark` (NAME=VALUE) in their environment, which a
+    daemon that made a session of its own still carries. None of them started before `since`.
+    """
+    found = []
+    for each in proc.all_processes():
+        if each.start < since or each.pid in _owned:
+            continue
+        if each.state in "ZX":
+            if each.parent == os.getpid() and each.session == root:
+                _reap(each.pid)
+        elif each.session == root or proc.environment_has(each.pid, mark):
+            found.append(each.pid)
+    return found
+
+
+def kill(pid: int) -> None:
+    """SIGKILL, and reap if it is a child of ours; never raises."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    if pid not in _owned:
+        _reap(pid)
+
+
+def _reap(pid: int) -> None:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+
+
+def status_text(status: int | None) -> str:
+    """`exit status 1`, `killed by SIGPIPE`."""
+    if status is None:
+        return "still running"
+    if status < 0:
+        return f"killed by {signal.Signals(-status).name}"
+    return f"exit status {status}"

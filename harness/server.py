@@ -1,0 +1,305 @@
+"""Starts and ends any server by its contract, and leaves nothing behind, whatever happens."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+import re
+import resource
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+from harness import findings, proc, processes, tcp, xray
+from harness.client import Client
+from harness.clock import ExpiredError, happens, until
+from harness.findings import Finding, excerpt, transcript
+from harness.message import Response
+from harness.stages import Stage
+
+READY_SECONDS = 10.0
+END_SECONDS = 12.0
+DRAIN_SECONDS = 5.0  # given to every server as --drain-timeout
+_READY = re.compile(r"listening on http://([\d.]+):(\d+) stage=(\S+) pid=(\d+)\n")
+_SANITIZER = re.compile(r"(ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:).*")
+_NOT_IMPLEMENTED = 70
+_PR_SET_PDEATHSIG = 1
+_marks = itertools.count(1)
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A program to judge, the stage it claims to be, and how it was instrumented."""
+
+    stage: Stage
+    program: Path
+    sanitizers: frozenset[str] = frozenset()
+
+
+class Server:
+    """A running server. Use as a context manager, or call `finish()` at the end."""
+
+    host = "127.0.0.1"
+
+    def __init__(
+        self,
+        target: Target,
+        *options: str,
+        wrapper: Sequence[str] = (),
+        inherit: Sequence[int] = (),
+        port: int = 0,
+        wait_for: Literal["ready line", "listener"] = "ready line",
+    ) -> None:
+        """Start and wait for the ready line; a Finding (and no process) if that does not come.
+
+        `wrapper` is put before the command (strace), `inherit` are descriptors to hand down.
+        With a given `port`, `wait_for="listener"` returns at the very moment that it listens.
+        """
+        self.target = target
+        self.stage = target.stage
+        self.options = options
+        self.status: int | None = None  # the exit status once it is known; -N: signal N
+        self.port = 0
+        self._clients: list[Client] = []
+        self._mark = f"C10K_LAB_SERVER={os.getpid()}.{next(_marks)}"
+        self._out = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the server
+        self._err = tempfile.TemporaryFile()  # noqa: SIM115
+        if not os.access(target.program, os.X_OK):
+            raise Finding(f"there is no program {target.program}", hint="build it: make")
+        words = [*wrapper, str(target.program), "--port", str(port), *options]
+        transcript.note(f"server {target.stage.name}", " ".join(options) or "starts")
+        self._process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=self._out,
+            stderr=self._err,
+            env={**os.environ, **_sanitizer_options(), **self._marked()},
+            start_new_session=True,
+            pass_fds=inherit,
+            preexec_fn=_before_exec,
+        )
+        self.pid = self._process.pid
+        started = proc.stat(self.pid)
+        self._since = started.start if started else 0
+        processes.own(self.pid)
+        self._testify()
+        try:
+            if wait_for == "listener":
+                self._await_listener(port)
+            else:
+                self._await_ready()
+        except BaseException:
+            self.sweep()
+            raise
+
+    def _marked(self) -> dict[str, str]:
+        name, _, value = self._mark.partition("=")
+        return {name: value}
+
+    def _await_listener(self, port: int) -> None:
+        self.port = port
+        if not happens(lambda: tcp.listener(port) or not self.alive(), READY_SECONDS):
+            raise Finding(f"nobody listens at port {port}")
+
+    def _await_ready(self) -> None:
+        def ready_or_ended() -> bool:
+            return "\n" in self.stdout() or not self.alive()
+
+        if not happens(ready_or_ended, READY_SECONDS):
+            raise Finding(
+                f"no ready line on standard output; there is {excerpt(self.stdout().encode())}",
+                expected="listening on http://127.0.0.1:PORT stage=NAME pid=PID",
+                hint="Print the line once the socket listens, and flush it: to a file, standard "
+                "output is buffered.",
+            )
+        line = _READY.match(self.stdout())
+        if line is None and not self.alive():
+            raise Finding(f"it ended instead of getting ready: {self.end_text()}")
+        if line is None:
+            raise Finding(f"not a ready line: {excerpt(self.stdout().encode())}")
+        self.port = int(line[2])
+        self.named_stage, self.named_pid = line[3], int(line[4])
+
+    # --- talking to it ----------------------------------------------------------------------
+
+    def connect(self, *, receive_buffer: int = 0, beside: bool = False) -> Client:
+        """A new connection. It lives until `close_clients()` unless the check closes it.
+
+        Where only one client can be served at a time the earlier ones are closed first, so that
+        most checks need not care; `beside` keeps them.
+        """
+        if not (self.stage.concurrent or beside):
+            self.close_clients()
+        self._testify()
+        client = Client(self, receive_buffer=receive_buffer)
+        self._clients.append(client)
+        return client
+
+    def clients(self) -> list[Client]:
+        """The connections that `connect()` has opened."""
+        return list(self._clients)
+
+    def close_clients(self) -> None:
+        """Close every connection that `connect()` has opened."""
+        for client in self._clients:
+            client.close()
+        self._clients.clear()
+
+    def get(self, target: str, **headers: str) -> Response:
+        """The reply to one GET over a connection of its own."""
+        client = self.connect()
+        reply = client.get(target, connection="close", **headers)
+        client.close()
+        return reply
+
+    # --- looking at it ----------------------------------------------------------------------
+
+    def alive(self) -> bool:
+        if self.status is None:
+            self.status = self._process.poll()
+        return self.status is None
+
+    def stdout(self) -> str:
+        return _content(self._out)
+
+    def stderr(self) -> str:
+        return _content(self._err)
+
+    def tree(self) -> list[int]:
+        """The server's processes: the first one, and all below it."""
+        return processes.running_tree(self.pid)
+
+    def facts(self, client_port: int) -> str:
+        """What the kernel knows about a client's connection."""
+        if not self.alive():
+            return f"the server is gone: {self.end_text()}"
+        row, listener = tcp.connection(self.port, client_port), tcp.listener(self.port)
+        if row is None:
+            told = "the server's end of the connection is closed"
+        elif row.inode == 0 and row.state in (tcp.ESTABLISHED, tcp.CLOSE_WAIT):
+            told = "nobody has accepted the connection"
+        elif row.unread:
+            told = f"{row.unread:,} bytes lie unread in the server's receive queue"
+        else:
+            told = "the server has read all that was sent"
+        backlog = listener.unread if listener else 0
+        return told + (f"; {backlog} connections wait in the backlog" if backlog else "")
+
+    def _testify(self) -> None:
+        if self._witness not in findings.witnesses:
+            findings.witnesses.append(self._witness)
+
+    def _witness(self) -> str:
+        return xray.brief(self.pid) if self.status is None and self.alive() else ""
+
+    def end_text(self) -> str:
+        """How it ended and its last words, for a Finding."""
+        last = self.stderr().strip().splitlines()[-3:]
+        said = f'; it said: "{" / ".join(last)}"' if last else ""
+        return processes.status_text(self.status) + said
+
+    # --- ending it --------------------------------------------------------------------------
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the server's first process."""
+        transcript.note("harness", f"{number.name} to the server")
+        if self.alive():
+            os.kill(self.pid, number)
+
+    def wait(self, seconds: float = END_SECONDS) -> int:
+        """The exit status (-N: killed by signal N); a Finding if it does not end in time."""
+        try:
+            until(lambda: not self.alive(), seconds)
+        except ExpiredError:
+            raise Finding(f"the server still runs, {seconds:.0f} s later") from None
+        assert self.status is not None
+        return self.status
+
+    def finish(self) -> None:
+        """End it in the ordinary way if it still runs, and require an orderly end."""
+        try:
+            if self.alive():
+                self.signal(signal.SIGTERM)
+                if status := self.wait():
+                    raise Finding(
+                        f"after SIGTERM: {processes.status_text(status)}; {self.end_text()}",
+                        expected="exit status 0 after a drain",
+                    )
+            self.leaves_nothing()
+            self.no_sanitizer_report()
+        finally:
+            self.sweep()
+
+    def leaves_nothing(self) -> None:
+        """Require that no process of the ended server is left; a Finding names them."""
+        if not happens(lambda: not self._strays(), 3.0):
+            left = ", ".join(f"{xray.brief(pid)} (pid {pid})" for pid in self._strays())
+            raise Finding(
+                f"the server has ended, but left processes running: {left}",
+                expected="no process is left behind",
+                hint="A child outlives its parent unless somebody tells it: signal the children "
+                "and wait for them, or let them notice that the parent is gone.",
+            )
+
+    def no_sanitizer_report(self) -> None:
+        """Require that no sanitizer has written a report."""
+        report = _SANITIZER.search(self.stderr())
+        if report:
+            text = self.stderr()[report.start() :].splitlines()[:12]
+            raise Finding("a sanitizer reports: " + "\n".join(text))
+
+    def sweep(self) -> None:
+        """Kill whatever is left of this server, and wait until it is gone. Never raises."""
+        if self._witness in findings.witnesses:
+            findings.witnesses.remove(self._witness)
+        while self.alive() or self._strays():
+            for pid in [*self._strays(), *([self.pid] if self.alive() else [])]:
+                processes.kill(pid)
+            happens(lambda: not self.alive() and not self._strays(), 0.2)
+        processes.disown(self.pid)
+
+    def _strays(self) -> list[int]:
+        return processes.strays(self.pid, self._mark, self._since)
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.finish()
+        else:
+            self.sweep()
+
+
+def _content(file: object) -> str:
+    size = os.fstat(file.fileno()).st_size  # type: ignore[attr-defined]
+    return os.pread(file.fileno(), size, 0).decode(errors="replace")  # type: ignore[attr-defined]
+
+
+def _before_exec() -> None:
+    """In the child: no core files, and no life after the harness."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _sanitizer_options() -> dict[str, str]:
+    return {
+        "ASAN_OPTIONS": "exitcode=99:detect_leaks=1:disable_coredump=1",
+        "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99",
+        "TSAN_OPTIONS": "exitcode=99:halt_on_error=0:second_deadlock_stack=1",
+    }
+
+
+StartServer = Callable[..., Server]
