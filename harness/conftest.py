@@ -16,7 +16,7 @@ from harness.server import Server, Target
 KIT = Path(__file__).resolve().parent.parent
 ORDER = (  # cheap to costly; the last one ends the server that the others have shared
     "start", "options", "endpoints", "framing", "refusals", "files", "splits", "concurrency",
-    "technique", "lifecycle", "clients", "timeouts", "backpressure", "faults", "batches",
+    "pool", "technique", "lifecycle", "clients", "timeouts", "backpressure", "faults", "batches",
     "limits", "kills", "resources", "tools", "strace", "farewell",
 )  # fmt: skip
 SLOWDOWN = {"address": 2.0, "undefined": 1.2, "thread": 3.0}
@@ -82,20 +82,28 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Stage by stage, and within a stage from cheap to costly."""
+    """Stage by stage, and within a stage from cheap to costly.
+
+    What pytest would show as skipped, a check for models that were not chosen, is left out.
+    """
 
     def place(item: pytest.Item) -> tuple[str, int]:
-        callspec = getattr(item, "callspec", None)
-        target = callspec.params.get("target") if callspec else None
-        module = item.path.stem.removeprefix("test_")
+        target, module = _target(item), item.path.stem.removeprefix("test_")
         rank = ORDER.index(module) if module in ORDER else len(ORDER)
-        return (target.stage.name, rank) if isinstance(target, Target) else ("", 0)
+        return (target.stage.name, rank) if target else ("", 0)
 
-    items[:] = [
-        item
-        for item in sorted(items, key=place)
-        if "NOTSET" not in item.name  # a check for models that were not chosen
-    ]
+    wanted = [item for item in items if _target(item) or "target" not in _parameters(item)]
+    items[:] = sorted(wanted, key=place)
+
+
+def _parameters(item: pytest.Item) -> dict[str, object]:
+    callspec = getattr(item, "callspec", None)
+    return callspec.params if callspec else {}
+
+
+def _target(item: pytest.Item) -> Target | None:
+    found = _parameters(item).get("target")
+    return found if isinstance(found, Target) else None
 
 
 # --- fixtures ---------------------------------------------------------------------------------
@@ -166,14 +174,11 @@ def _explain(item: pytest.Item, finding: Finding) -> str:
     told = dict(marker.kwargs) if marker else {}
     function = getattr(item, "function", None)
     title = " ".join(((function and function.__doc__) or item.name).split("\n\n")[0].split())
-    callspec = getattr(item, "callspec", None)
-    target = callspec.params.get("target") if callspec else None
-    if target:
+    if target := _target(item):
         title = f"{target.stage.name}: {title}"
-        told["try_it"] = _try_it(told.get("try_it", ""), target.stage.number)
-    return report(
-        title, finding, told=told, again=f"python3 -m pytest '{item.nodeid}'"
-    )
+        command = finding.try_it or told.get("try_it", "")
+        told["try_it"] = _try_it(command, target.stage.number)
+    return report(title, finding, told=told, again=f"python3 -m pytest '{item.nodeid}'")
 
 
 def _try_it(command: str, number: str) -> str:

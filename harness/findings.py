@@ -7,8 +7,9 @@ only has to say what it saw.
 
 from __future__ import annotations
 
+import contextlib
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -48,6 +49,16 @@ def story(*, expected: str, hint: str, try_it: str = "") -> Marker:
     return pytest.mark.story(expected=expected, hint=hint, try_it=try_it)
 
 
+@contextlib.contextmanager
+def tried_by(command: str) -> Iterator[None]:
+    """Give a Finding that is raised inside this command as the one to try."""
+    try:
+        yield
+    except Finding as finding:
+        finding.try_it = finding.try_it or command
+        raise
+
+
 class Transcript:
     """What a check did, in order and in few words. Repeated steps are counted, not repeated."""
 
@@ -85,14 +96,15 @@ transcript = Transcript()
 
 
 def report(title: str, finding: Finding, *, told: dict[str, str], again: str) -> str:
-    """The text a reader sees. `told` holds the check's story; the finding's own words go first."""
+    """The text a reader sees. `told` holds the check's story; where the finding has words of its
+    own for what was expected and for the hint, these go first."""
     rows = {
         "sent": finding.sent or "nothing",
         "expected": finding.expected or told.get("expected", ""),
         "actual": finding.actual,
         "x-ray": finding.xray,
         "hint": finding.hint or told.get("hint", ""),
-        "try it": finding.try_it or told.get("try_it", ""),
+        "try it": told.get("try_it", ""),
         "again": again,
     }
     body = "\n".join(_row(label, text) for label, text in rows.items() if text)

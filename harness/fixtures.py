@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from harness import findings
+from harness import findings, processes
 from harness.clock import patience
 from harness.findings import Finding, transcript
 from harness.instruments import Census, census, quiet, returns_to
@@ -93,6 +93,7 @@ class Starter:
             ended = subprocess.run(
                 [str(self.target.program), *words], stdin=subprocess.DEVNULL, capture_output=True,
                 timeout=patience(10), check=False, text=True, errors="replace",
+                env={**os.environ, **processes.SANITIZER_OPTIONS},
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             raise Finding("it does not end, but goes on to serve") from None

@@ -14,7 +14,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from harness import proc, processes, tcp, xray
+from harness import proc, tcp, xray
 from harness.client import Client
 from harness.clock import ExpiredError, happens, observe, until
 from harness.findings import Finding, transcript
@@ -240,4 +240,4 @@ def responsible_for(server: Server, client: Client) -> list[int]:
     row = tcp.connection(server.port, client.port)
     if row is None or row.inode == 0:
         return []
-    return [pid for pid in processes.running_tree(server.pid) if row.inode in proc.socket_inodes(pid)]
+    return [pid for pid in server.tree() if row.inode in proc.socket_inodes(pid)]

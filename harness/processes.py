@@ -9,17 +9,32 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 
 from harness import proc
 
+SANITIZER_OPTIONS = {
+    "ASAN_OPTIONS": "exitcode=99:detect_leaks=1:disable_coredump=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99",
+    "TSAN_OPTIONS": "exitcode=99:halt_on_error=0:second_deadlock_stack=1",
+}
+
+_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_libc = ctypes.CDLL(None, use_errno=True)
 _owned: set[int] = set()  # the servers' first processes, which subprocess.Popen waits for
 
 
 def become_subreaper() -> None:
     """Adopt the orphans of every server that this process starts from now on."""
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def before_exec() -> None:
+    """For a server's process, before its program starts: no core files, no life without us."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def own(pid: int) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import itertools
 import os
 import re
-import resource
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -28,10 +26,7 @@ END_SECONDS = 12.0
 DRAIN_SECONDS = 5.0  # given to every server as --drain-timeout
 _READY = re.compile(r"listening on http://([\d.]+):(\d+) stage=(\S+) pid=(\d+)\n")
 _SANITIZER = re.compile(r"(ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:).*")
-_NOT_IMPLEMENTED = 70
-_PR_SET_PDEATHSIG = 1
 _marks = itertools.count(1)
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True)
@@ -80,10 +75,10 @@ class Server:
             stdin=subprocess.DEVNULL,
             stdout=self._out,
             stderr=self._err,
-            env={**os.environ, **_sanitizer_options(), **self._marked()},
+            env={**os.environ, **processes.SANITIZER_OPTIONS, **self._marked()},
             start_new_session=True,
             pass_fds=inherit,
-            preexec_fn=_before_exec,
+            preexec_fn=processes.before_exec,
         )
         self.pid = self._process.pid
         started = proc.stat(self.pid)
@@ -286,20 +281,3 @@ class Server:
 def _content(file: object) -> str:
     size = os.fstat(file.fileno()).st_size  # type: ignore[attr-defined]
     return os.pread(file.fileno(), size, 0).decode(errors="replace")  # type: ignore[attr-defined]
-
-
-def _before_exec() -> None:
-    """In the child: no core files, and no life after the harness."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-
-def _sanitizer_options() -> dict[str, str]:
-    return {
-        "ASAN_OPTIONS": "exitcode=99:detect_leaks=1:disable_coredump=1",
-        "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99",
-        "TSAN_OPTIONS": "exitcode=99:halt_on_error=0:second_deadlock_stack=1",
-    }
-
-
-StartServer = Callable[..., Server]

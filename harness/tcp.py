@@ -1,7 +1,7 @@
 """The kernel's view of TCP: the server's end of a connection, and the listener's backlog.
 
-One socket is asked for through NETLINK_SOCK_DIAG (5 microseconds; /proc/net/tcp takes milliseconds);
-where the kernel does not offer that, the answer comes from /proc/net/tcp.
+One socket is asked for through NETLINK_SOCK_DIAG, in microseconds. Where the kernel does not offer
+that, the answer comes from /proc/net/tcp, in milliseconds.
 """
 
 from __future__ import annotations

@@ -156,7 +156,8 @@ def _epoll(server: Server, clients: Sequence[Client], _: Sequence[int]) -> None:
 def watched(pid: int, stage: Stage, inodes: Sequence[int]) -> None:
     """Require that the process's epoll watches these sockets, and in the stage's way."""
     held = proc.socket_inodes(pid)
-    interests = {each.inode: each for epoll in proc.epolls(pid) for each in proc.interests(pid, epoll)}
+    listed = [each for epoll in proc.epolls(pid) for each in proc.interests(pid, epoll)]
+    interests = {each.inode: each for each in listed}
     targets = {os.stat(f"/proc/{pid}/fd/{fd}").st_ino for fd in proc.descriptors(pid)}
     ghosts = [f"fd {each.fd}" for each in interests.values() if each.inode not in targets]
     expect(
@@ -254,9 +255,10 @@ def _channels_are_private(master: int, workers: Sequence[int]) -> None:
 
 
 def _same_file(pid: int, fd: int, other_pid: int, other_fd: int) -> bool:
-    libc = ctypes.CDLL(None)
-    same = libc.syscall(_KCMP, pid, other_pid, _KCMP_FILE, ctypes.c_ulong(fd), ctypes.c_ulong(other_fd))
-    return bool(_KCMP) and same == 0
+    """Whether two descriptors are one open file: kcmp(2)."""
+    descriptors = ctypes.c_ulong(fd), ctypes.c_ulong(other_fd)
+    compared = ctypes.CDLL(None).syscall(_KCMP, pid, other_pid, _KCMP_FILE, *descriptors)
+    return bool(_KCMP) and compared == 0
 
 
 _JUDGES: dict[str, Callable[[Server, Sequence[Client], Sequence[int]], None]] = {

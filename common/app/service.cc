@@ -82,7 +82,7 @@ Answer bytes(std::string_view count) {
   return response;
 }
 
-Answer echo(Request request) {
+Answer echo(Request&& request) {
   Response response{Status::ok, "application/octet-stream", std::move(request.body)};
   response.own_type = std::move(request.content_type);
   return response;
@@ -129,7 +129,7 @@ std::string_view allowed(std::string_view path) {
 Service::Service(std::string stage, std::string idea, const std::string& root)
     : stage_(std::move(stage)), idea_(std::move(idea)), files_(root) {}
 
-Answer Service::answer(Request request) {
+Answer Service::answer(Request&& request) {
   const std::string_view path = request.path();
   const bool reads = request.method == Method::get || request.method == Method::head;
   const bool writes = request.method == Method::post || request.method == Method::put;

@@ -18,7 +18,7 @@ class Service {
   // `stage` and `idea` are shown on the start page. Throws std::system_error for a bad `root`.
   Service(std::string stage, std::string idea, const std::string& root);
 
-  [[nodiscard]] http::Answer answer(http::Request request);
+  [[nodiscard]] http::Answer answer(http::Request&& request);
 
   [[nodiscard]] Shared& shared() noexcept { return *shared_; }
 

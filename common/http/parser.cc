@@ -5,6 +5,7 @@
 #define BOOST_DISABLE_ASSERTS
 
 #include <algorithm>
+#include <array>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/rfc7230.hpp>
@@ -47,9 +48,25 @@ bool has_other_version(std::string_view head) {
          std::isdigit(version[8]) != 0 && !version.ends_with("1.0") && !version.ends_with("1.1");
 }
 
+// The characters of a host and its port (RFC 3986 section 3.2.2), in brackets for IPv6.
+constexpr std::array<bool, 256> host_characters = [] {
+  std::array<bool, 256> table{};
+  for (char c = 'a'; c <= 'z'; ++c) table[static_cast<unsigned char>(c)] = true;
+  for (char c = 'A'; c <= 'Z'; ++c) table[static_cast<unsigned char>(c)] = true;
+  for (char c = '0'; c <= '9'; ++c) table[static_cast<unsigned char>(c)] = true;
+  for (const char c : {'-', '.', '_', '~', '%', '!', '$', '&', '\'', '(', ')', '*', '+', ';', '=',
+                       ':', '[', ']'})
+    table[static_cast<unsigned char>(c)] = true;
+  return table;
+}();
+
 bool is_host(std::string_view value) {
-  if (value.find_first_of(" \t,/?#@\"<>\\^`{|}") != std::string_view::npos) return false;
-  return value.starts_with('[') || std::count(value.begin(), value.end(), ':') <= 1;
+  int colons = 0;
+  for (const char c : value) {
+    if (!host_characters[static_cast<unsigned char>(c)]) return false;
+    if (c == ':') ++colons;
+  }
+  return colons <= 1 || value.starts_with('[');
 }
 
 bool has_control(std::string_view text) {

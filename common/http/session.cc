@@ -120,7 +120,7 @@ void Session::respond(Answer answer) {
     reply(std::get<Response>(std::move(answer)));
 }
 
-void Session::reply(Response response) {
+void Session::reply(Response&& response) {
   answering_ = false;
   // A client that will send no more may have sent several requests before: they are all answered.
   const bool last = peer_closed_ && input().empty();

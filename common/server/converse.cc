@@ -46,11 +46,10 @@ class Conversation {
       switch (session_.want()) {
         case Want::read: session_.idle() ? rest() : receive(session_.deadline() - now_); break;
         case Want::write: send(); break;
-        case Want::wait: std::this_thread::sleep_until(session_.deadline()); break;
+        case Want::wait: wait(); break;
         case Want::half_close: half_close(); break;
         case Want::close: return;
       }
-      now_ = Clock::now();
       session_.tick(now_);
     }
   }
@@ -89,6 +88,11 @@ class Conversation {
     now_ = Clock::now();
     if (put.status == net::Io::failed) session_.lost();
     if (put.bytes > 0) session_.sent(put.bytes, now_);
+  }
+
+  void wait() {
+    std::this_thread::sleep_until(session_.deadline());
+    now_ = Clock::now();
   }
 
   void half_close() {

@@ -43,6 +43,8 @@ int run(int argc, char** argv, const Stage& stage, net::Listener::Mode mode,
     Context context{*options, stop, listener, service, settings_for(*options, service)};
     std::cout << "listening on http://" << listener.address() << " stage=" << stage.name
               << " pid=" << ::getpid() << std::endl;
+    // The first date reads the time zone's file: once here, and not once in every child.
+    (void)context.settings.date();
     serve(context);
     return 0;
   } catch (const std::exception& error) {

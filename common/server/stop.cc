@@ -1,6 +1,5 @@
 #include "server/stop.hh"
 
-#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -21,12 +20,18 @@ namespace {
 // The signal flags. Everything a handler touches is an atomic without a lock (signal-safety(7)).
 std::atomic<bool> stop_requested{false};
 std::atomic<bool> is_child{false};
-int stop_descriptor = -1;
+std::atomic<int> stop_descriptor{-1};
 itimerval drain_timer{};
 
 // Which descriptors a stop signal has to shut down, by number.
 std::unique_ptr<std::atomic<bool>[]> sleepers;
 int sleepers_size = 0;
+
+// Makes the descriptor readable, once somebody has asked for it.
+void announce() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t n = ::write(stop_descriptor, &one, sizeof one);
+}
 
 // Only calls that signal-safety(7) lists, and setitimer(2), which is a bare system call.
 void on_stop(int) {
@@ -34,8 +39,7 @@ void on_stop(int) {
   if (stop_requested.exchange(true)) {
     if (!is_child) ::_exit(1);
   } else {
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t n = ::write(stop_descriptor, &one, sizeof one);
+    announce();
     for (int fd = 0; fd < sleepers_size; ++fd)
       if (sleepers[static_cast<std::size_t>(fd)]) ::shutdown(fd, SHUT_RD);
     ::setitimer(ITIMER_REAL, &drain_timer, nullptr);
@@ -71,7 +75,6 @@ Stop::Stop(http::Duration drain_timeout) {
   sleepers_size = static_cast<int>(std::min<rlim_t>(files.rlim_max, 1 << 20));
   sleepers = std::make_unique<std::atomic<bool>[]>(static_cast<std::size_t>(sleepers_size));
 
-  stop_descriptor = net::checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd");
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(drain_timeout).count();
   drain_timer.it_value = {us / 1'000'000, us % 1'000'000};
 
@@ -84,14 +87,18 @@ Stop::Stop(http::Duration drain_timeout) {
 
 bool Stop::requested() const noexcept { return stop_requested; }
 
-int Stop::descriptor() const noexcept { return stop_descriptor; }
+int Stop::descriptor() const {
+  if (stop_descriptor == -1) {
+    stop_descriptor = net::checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd");
+    if (stop_requested) announce();
+  }
+  return stop_descriptor;
+}
 
-void Stop::in_child() const {
+void Stop::in_child() const noexcept {
   is_child = true;
-  // fork(2) has left both with one eventfd; a new one takes its number.
-  const int mine = net::checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd");
-  net::checked(::dup3(mine, stop_descriptor, O_CLOEXEC), "dup3");
-  ::close(mine);
+  const int parents = stop_descriptor.exchange(-1);
+  if (parents != -1) ::close(parents);
   for (int fd = 0; fd < sleepers_size; ++fd) {
     auto& asleep = sleepers[static_cast<std::size_t>(fd)];
     if (asleep) asleep = false;  // writing only where needed: every page touched is a page copied

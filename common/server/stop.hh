@@ -21,12 +21,12 @@ class Stop {
   explicit Stop(http::Duration drain_timeout);
 
   [[nodiscard]] bool requested() const noexcept;
-  [[nodiscard]] int descriptor() const noexcept;
+  [[nodiscard]] int descriptor() const;  // made when first asked for; throws std::system_error
 
   // A child process hears of its own signals and wakes its own clients; being asked twice does not
   // end it, since its parent and the terminal may both ask. To be called after fork(2), with the
-  // signals Blocked since before it; they come again when it returns. Throws std::system_error.
-  void in_child() const;
+  // signals Blocked since before it; they come again when it returns.
+  void in_child() const noexcept;
 
   // As long as it lives, a stop signal shuts `fd` down for reading.
   class Wake {

@@ -37,7 +37,8 @@ def test_client_that_reads_late(server: Server) -> None:
     expected="the server stops reading: the client's own buffers fill up, the server's do not",
     hint="Output without a bound is a way to fill somebody's memory: while replies wait to be "
     "sent, leave the requests where they are.",
-    try_it="yes \"$(printf 'GET /hello HTTP/1.1\\r\\nHost: a\\r\\n\\r')\" | nc 127.0.0.1 PORT | sleep 99",
+    try_it="yes \"$(printf 'GET /hello HTTP/1.1\\r\\nHost: a\\r\\n\\r')\" | nc 127.0.0.1 PORT | "
+    "sleep 99",
 )
 def test_endless_pipelining(server: Server) -> None:
     """a client that pipelines for ever and never reads fills nobody's memory"""
@@ -66,7 +67,8 @@ def test_endless_pipelining(server: Server) -> None:
 @story(
     expected="1 GiB is streamed in bounded memory",
     hint="Make the reply as it leaves: a piece, then the next piece, never the whole.",
-    try_it="curl -s --limit-rate 20M URL/bytes/1073741824 > /dev/null & grep VmRSS /proc/PID/status",
+    try_it="curl -s --limit-rate 20M URL/bytes/1073741824 > /dev/null & "
+    "grep VmRSS /proc/PID/status",
 )
 def test_streaming_needs_no_memory(server: Server) -> None:
     """/bytes of 1 GiB is streamed, not built"""

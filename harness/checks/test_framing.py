@@ -178,7 +178,8 @@ def test_expect_continue(server: Server) -> None:
 @story(
     expected="413 at once, and no 100: the body is not wanted",
     hint="Decide by Content-Length before inviting the body.",
-    try_it="head -c 2000000 /dev/zero | curl -si -H Expect:\\ 100-continue --data-binary @- URL/echo",
+    try_it="head -c 2000000 /dev/zero | curl -si -H 'Expect: 100-continue' --data-binary @- "
+    "URL/echo",
 )
 def test_expect_is_refused(server: Server) -> None:
     """a body that is too large is refused instead of invited"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.findings import expect, story
+from harness.findings import expect, story, tried_by
 from harness.fixtures import Starter
 from harness.message import HOST, chunked, pattern
 from harness.server import Server
@@ -22,6 +22,13 @@ def line(text: bytes) -> bytes:
 def field(text: bytes) -> bytes:
     """A whole GET with this additional piece of head."""
     return b"GET /hello HTTP/1.1\r\n" + HOST + text + b"\r\n"
+
+
+def as_printf(data: bytes) -> str:
+    """A shell command that prints these bytes."""
+    text = data.decode("latin-1").encode("unicode_escape").decode("ascii")
+    text = text.replace("%", "%%").replace("'", "\\047")
+    return f"printf '{text}'" if len(text) < 400 else f"printf '{text[:80]}...'"
 
 
 REFUSED: dict[str, tuple[bytes, tuple[int, ...]]] = {
@@ -83,18 +90,18 @@ REFUSED: dict[str, tuple[bytes, tuple[int, ...]]] = {
     expected="a refusal with the right status, Connection: close, and then the end",
     hint="What one server overlooks and the next one does not is how requests are smuggled: be "
     "strict, answer, and close, because nobody knows where the next request would start.",
-    try_it="printf 'GET /hello HTTP/1.1\\r\\n...\\r\\n\\r\\n' | nc -q 3 127.0.0.1 PORT",
 )
 def test_refused(server: Server, name: str) -> None:
     """requests that break the rules are refused"""
     sent, statuses = REFUSED[name]
+    wanted = " or ".join(map(str, statuses))
     client = server.connect()
     client.send(sent)
-    reply = client.reply()
-    wanted = " or ".join(map(str, statuses))
-    expect(reply.status in statuses, f"{name}: {reply}", expected=f"status {wanted}")
-    expect(reply.closes, f"{name}: no Connection: close; {reply.headers}")
-    client.at_end()
+    with tried_by(f"{as_printf(sent)} | nc -q 3 127.0.0.1 PORT"):
+        reply = client.reply()
+        expect(reply.status in statuses, f"{name}: {reply}", expected=f"status {wanted}")
+        expect(reply.closes, f"{name}: no Connection: close; {reply.headers}")
+        client.at_end()
 
 
 @pytest.mark.parametrize(

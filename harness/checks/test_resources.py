@@ -61,7 +61,7 @@ def virtual(server: Server) -> int:
 @story(
     expected="after 100 bad requests it holds what it held before the first one",
     hint="Error paths are ways out as well. Which of them forgets to close?",
-    try_it="for i in $(seq 50); do printf 'X\\r\\n\\r\\n' | nc -N 127.0.0.1 PORT; done; ls /proc/PID/fd",
+    try_it="printf 'X\\r\\n\\r\\n' | nc -N 127.0.0.1 PORT; ls /proc/PID/fd",
 )
 def test_bad_requests_leave_nothing(start: Starter) -> None:
     """a hundred bad requests leave nothing behind"""

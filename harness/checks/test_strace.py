@@ -38,7 +38,8 @@ def traced(
     start: Starter, log: Path, *calls: str, inject: str = "", **options: str | int
 ) -> Server:
     """A server under strace."""
-    transcript.note("harness", f"strace -e {'inject' if inject else 'trace'}={calls[0]},... {inject}")
+    what = f"lets {', '.join(calls)} fail: {inject}" if inject else "watches"
+    transcript.note("strace", what)
     return start(wrapper=strace.wrapper(log, *calls, inject=inject), **options)
 
 
@@ -57,7 +58,8 @@ def served(client: Client) -> bool:
     expected="the server survives, and accepts when it works again",
     hint="accept(2), ERRORS: some are about the connection that is gone (go on), some about the "
     "system (wait a little), and only few about your program.",
-    try_it="strace -f -e trace=accept4 -e inject=accept4:error=ECONNABORTED:when=1 build/bin/NN-name",
+    try_it="strace -f -e trace=accept4 -e inject=accept4:error=ECONNABORTED:when=1 "
+    "build/bin/NN-name",
 )
 def test_accept_fails(start: Starter, tmp_path: Path, error: str) -> None:
     """accept() fails a few times"""

@@ -29,7 +29,7 @@ def start_for(start: Starter, **options: Option) -> Server:
 @story(
     expected="processes, threads, waits and descriptors as the stage's idea implies",
     hint="`python3 -m harness.xray PID` shows what this check sees, for any running server.",
-    try_it="for i in 1 2 3; do nc 127.0.0.1 PORT & done; python3 -m harness.xray $(pgrep -n server)",
+    try_it="for i in 1 2 3; do nc 127.0.0.1 PORT & done; python3 -m harness.xray PID",
 )
 def test_model(start: Starter) -> None:
     """/proc shows the model of this stage, and nothing else"""

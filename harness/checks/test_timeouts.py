@@ -12,7 +12,7 @@ from harness.fixtures import Starter
 from harness.instruments import accepted, census, quiet, returns_to
 from harness.message import HOST, get
 
-SHORT = 0.3
+SHORT = 0.25
 HALF_BODY = b"POST /echo HTTP/1.1\r\n" + HOST + b"Content-Length: 10\r\n\r\n01234"
 
 

@@ -138,8 +138,10 @@ def test_bad_ends(
 
 
 def test_the_report_has_its_five_parts(tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "pytest", "-q", f"--server={program(tmp_path, 'wrong-body')}",
-             "--technique=02-thread", "harness/checks/test_endpoints.py", "-k", "test_hello"]  # fmt: skip
+    words = [
+        sys.executable, "-m", "pytest", "-q", "-k", "test_hello", "harness/checks/test_endpoints.py",
+        f"--server={program(tmp_path, 'wrong-body')}", "--technique=02-thread",
+    ]  # fmt: skip
     ended = subprocess.run(words, cwd=KIT, capture_output=True, text=True, check=False)
     assert ended.returncode == 1, ended.stdout + ended.stderr
     for part in (":( 02-thread: GET /hello", "sent ", "expected ", "x-ray ", "hint ", "try it "):

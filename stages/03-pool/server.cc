@@ -48,7 +48,7 @@ class Pool final : public server::Rests {
     not_full_.wait(lock, [&] { return queue_.size() < most; });
     queue_.push_back(std::move(client));
     not_empty_.notify_one();
-    if (queue_.size() > free_workers_ && !resting_.empty()) {
+    if (all_taken() && !resting_.empty()) {
       ::shutdown(resting_.front(), SHUT_RD);
       resting_.pop_front();
     }
@@ -56,16 +56,16 @@ class Pool final : public server::Rests {
 
   bool crowded() override {
     const std::lock_guard lock(mutex_);
-    return !queue_.empty();
+    return all_taken();
   }
 
   // A shut down socket still gives what has come: only a client that really says nothing leaves.
   void begin(int fd) override {
     const std::lock_guard lock(mutex_);
-    if (queue_.empty())
-      resting_.push_back(fd);
-    else
+    if (all_taken())
       ::shutdown(fd, SHUT_RD);
+    else
+      resting_.push_back(fd);
   }
 
   void end(int fd) override {
@@ -74,6 +74,9 @@ class Pool final : public server::Rests {
   }
 
  private:
+  // Somebody waits for whom no worker is free; one that has been called may not be awake yet.
+  [[nodiscard]] bool all_taken() const { return queue_.size() > free_workers_; }
+
   void work() {
     for (;;) {
       std::unique_lock lock(mutex_);
