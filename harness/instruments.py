@@ -20,7 +20,7 @@ from harness.clock import ExpiredError, happens, observe, until
 from harness.findings import Finding, transcript
 from harness.server import Server
 
-SPINS = 0.5  # a thread that wants more of a CPU than this, with nothing to do, is spinning
+SPINS = 0.25  # a thread that wants more of a CPU than this, with nothing to do, is spinning
 _STILL_SECONDS = 0.05
 _WATCH_SECONDS = 0.3
 _SLEEP_SECONDS = 0.25

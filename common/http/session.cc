@@ -15,6 +15,9 @@ constexpr Duration linger_time = std::chrono::seconds(2);
 
 constexpr std::size_t head_room = 192;  // bytes: a reply's head without its further fields
 
+// Gives the memory back, too; assigning an empty string would keep it.
+void release(std::string& text) { std::string().swap(text); }
+
 std::string_view digits(std::uint64_t number, std::array<char, 20>& room) {
   const auto [end, error] = std::to_chars(room.data(), room.data() + room.size(), number);
   return {room.data(), static_cast<std::size_t>(end - room.data())};
@@ -66,7 +69,7 @@ std::optional<Request> Session::next_request() {
   }
   if (parser_) taken_ += parser_->take(input());
   if (taken_ == in_.size()) {
-    in_ = std::string();
+    release(in_);
     taken_ = 0;
   }
   if (!parser_) return std::nullopt;
@@ -102,7 +105,7 @@ std::optional<Request> Session::next_request() {
 
 void Session::refuse(const Refusal& why) {
   parser_.reset();
-  in_ = std::string();
+  release(in_);
   taken_ = 0;
   keep_alive_ = continued_ = false;
   linger_ = true;  // what else comes is not looked at, but it may come
@@ -159,7 +162,7 @@ void Session::reply(Response&& response) {
   linger_ |= close && keep_alive_;  // it is our wish alone: the next request may be on its way
   if (settings_->log != nullptr) {
     settings_->log({logged_, response.status, bodiless ? 0 : length});
-    logged_ = std::string();
+    release(logged_);
   }
 }
 
@@ -197,7 +200,7 @@ void Session::sent(std::size_t n, Time now) {
     out_.clear();
     fill();
   } else {
-    out_ = std::string();
+    release(out_);
   }
 }
 

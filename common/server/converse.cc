@@ -73,7 +73,7 @@ class Conversation {
     // A kept-alive connection rests equally long every time, so this costs it one call in all.
     if (limit != receive_limit_) set_timeout(client_, SO_RCVTIMEO, limit);
     receive_limit_ = limit;
-    std::array<char, 16 * 1024> buffer;
+    std::array<char, 4 * 1024> buffer;
     const auto got = net::io_result(::recv(client_.get(), buffer.data(), buffer.size(), 0));
     now_ = Clock::now();
     if (got.status == net::Io::failed) session_.lost();

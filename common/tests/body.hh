@@ -18,7 +18,8 @@ inline std::string body_of(http::Response& response, std::size_t piece = 10'000)
   std::string all(response.body.length, '\0');
   std::size_t have = 0;
   while (have < all.size()) {
-    const std::size_t n = source.read(std::span(all).subspan(have, std::min(piece, all.size() - have)));
+    const std::size_t n =
+        source.read(std::span(all).subspan(have, std::min(piece, all.size() - have)));
     if (n == 0) return "the source ended after " + std::to_string(have) + " bytes";
     have += n;
   }

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <gtest/gtest.h>
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include <cstdio>
 #include <iostream>
 #include <string>
+#include <type_traits>
 
 #include "net/error.hh"
 #include "net/fd.hh"
@@ -40,20 +42,25 @@ inline std::array<net::Fd, 2> make_pipe() {
   return {net::Fd(ends[0]), net::Fd(ends[1])};
 }
 
+// A file without a name, to which threads may write at the same time. Unlike a pipe it takes all.
+inline net::Fd make_file() {
+  net::Fd file(net::checked(::memfd_create("output", 0), "memfd_create"));
+  net::checked(::fcntl(file.get(), F_SETFL, O_APPEND), "fcntl");
+  return file;
+}
+
 // Runs `body` in a child of its own and waits for its end: for what a process can do only once, or
 // must not do to the others' tests. An int that it returns is the exit status. Expectations do not
 // work in there: let it say on standard output what it sees.
 template <typename Body>
 Outcome in_child(Body body) {
-  auto out = make_pipe();
-  auto err = make_pipe();
+  const net::Fd out = make_file();
+  const net::Fd err = make_file();
   std::fflush(nullptr);
   const pid_t pid = net::checked(::fork(), "fork");
   if (pid == 0) {
-    ::dup2(out[1].get(), STDOUT_FILENO);
-    ::dup2(err[1].get(), STDERR_FILENO);
-    for (auto* ends : {&out, &err})
-      for (net::Fd& end : *ends) end.reset();
+    ::dup2(out.get(), STDOUT_FILENO);
+    ::dup2(err.get(), STDERR_FILENO);
     int status = 0;
     if constexpr (std::is_void_v<decltype(body())>)
       body();
@@ -62,12 +69,11 @@ Outcome in_child(Body body) {
     std::cout.flush();
     ::_exit(status);
   }
-  out[1].reset();
-  err[1].reset();
   Outcome outcome;
-  outcome.out = read_all(out[0].get());
-  outcome.err = read_all(err[0].get());
   net::checked(::waitpid(pid, &outcome.wait_status, 0), "waitpid");
+  for (const net::Fd* file : {&out, &err}) ::lseek(file->get(), 0, SEEK_SET);
+  outcome.out = read_all(out.get());
+  outcome.err = read_all(err.get());
   return outcome;
 }
 

@@ -24,7 +24,9 @@ using Serve = std::function<void(const Fd& client, const Context& context)>;
 class ConverseTest : public testing::Test {
  protected:
   // Starts a server that serves one client and exits.
-  void start(const Serve& serve = [](const Fd& client, const Context& context) { converse(client, context); }) {
+  void start(const Serve& serve = [](const Fd& client, const Context& context) {
+    converse(client, context);
+  }) {
     std::array<int, 2> ends{};
     net::checked(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), "socketpair");
     client.reset(ends[0]);
@@ -47,7 +49,8 @@ class ConverseTest : public testing::Test {
   }
 
   void send(const std::string& bytes) const {
-    ASSERT_EQ(::send(client.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
+    ASSERT_EQ(::send(client.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(bytes.size()));
   }
 
   // Reads exactly as many bytes as are expected.
@@ -94,7 +97,8 @@ TEST_F(ConverseTest, ClosesWhenItIsAskedTo) {
 TEST_F(ConverseTest, RefusesAndReadsOnUntilTheClientHasHeardIt) {
   start();
   send("nonsense\r\n\r\n");
-  EXPECT_TRUE(read_to_end().starts_with("HTTP/1.1 400 Bad Request\r\n")) << "the end comes with the reply";
+  EXPECT_TRUE(read_to_end().starts_with("HTTP/1.1 400 Bad Request\r\n"))
+      << "the end comes with the reply";
   send(std::string(100'000, 'x'));  // is still taken
 }
 
@@ -151,15 +155,6 @@ TEST_F(ConverseTest, LetsAnIdleClientGoAtAStop) {
   EXPECT_EQ(read_to_end(), "");
 }
 
-TEST_F(ConverseTest, FinishesAtAStopWhatHasBegun) {
-  start([](const Fd& far_end, const Context& context) {
-    ::raise(SIGTERM);
-    converse(far_end, context);
-  });
-  send(tests::get("/hello"));
-  EXPECT_EQ(read_to_end(), "") << "nothing had begun";
-}
-
 TEST_F(ConverseTest, AnswersAtAStopWhatHadAlreadyCome) {
   auto gate = tests::make_pipe();
   start([&gate](const Fd& far_end, const Context& context) {
@@ -188,7 +183,8 @@ TEST_F(ConverseTest, SaysGoodByeWhenOthersWait) {
 TEST_F(ConverseTest, TurnsAwayWithAReply) {
   start([](const Fd& far_end, const Context& context) { turn_away(far_end, context); });
   EXPECT_EQ(read_to_end(),
-            tests::reply("503 Service Unavailable", "503: this server is full; try again in a moment\n", "close"));
+            tests::reply("503 Service Unavailable",
+                         "503: this server is full; try again in a moment\n", "close"));
 }
 
 }  // namespace

@@ -10,7 +10,8 @@ namespace {
 using http::format_date;
 using http::parse_date;
 
-constexpr std::time_t example = 784111777;  // the date that RFC 9110 section 5.6.7 writes three times
+constexpr std::time_t example =
+    784111777;  // the date that RFC 9110 section 5.6.7 writes three times
 
 TEST(Date, IsWrittenAsTheRfcWants) {
   EXPECT_EQ(format_date(example), "Sun, 06 Nov 1994 08:49:37 GMT");
@@ -24,13 +25,15 @@ TEST(Date, IsReadInAllThreeForms) {
 }
 
 TEST(Date, IsReadAsItWasWritten) {
-  for (const std::time_t when : {std::time_t{0}, example, std::time_t{1'709'210'096}, std::time_t{4'102'444'800}})
+  for (const std::time_t when :
+       {std::time_t{0}, example, std::time_t{1'709'210'096}, std::time_t{4'102'444'800}})
     EXPECT_EQ(parse_date(format_date(when)), when);
 }
 
 TEST(Date, IsNothingElse) {
-  for (const char* text : {"", "yesterday", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 GMT ",
-                           "Sun, 06 Nov 1994 08:49:37 CET", "Sun, 06 Nov 1994 25:49:37 GMT", "784111777"})
+  for (const char* text :
+       {"", "yesterday", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 GMT ",
+        "Sun, 06 Nov 1994 08:49:37 CET", "Sun, 06 Nov 1994 25:49:37 GMT", "784111777"})
     EXPECT_FALSE(parse_date(text)) << text;
   EXPECT_FALSE(parse_date(std::string("Sun, 06 Nov 1994 08:49:37 GMT\0x", 31)));
 }

@@ -69,14 +69,19 @@ TEST_F(FilesTest, AreServedWithTypeAndDate) {
   Response response = get("letters.txt");
   EXPECT_EQ(response.status, Status::ok);
   EXPECT_EQ(response.type, "text/plain; charset=utf-8");
-  EXPECT_EQ(response.fields, "Last-Modified: " + date("letters.txt") + "\r\nAccept-Ranges: bytes\r\n");
+  EXPECT_EQ(response.fields,
+            "Last-Modified: " + date("letters.txt") + "\r\nAccept-Ranges: bytes\r\n");
   EXPECT_EQ(tests::body_of(response), letters);
 }
 
 TEST_F(FilesTest, HaveATypeByTheirEnding) {
   for (const auto& [name, type] : std::vector<std::pair<std::string, std::string>>{
-           {"dir/inner.html", "text/html; charset=utf-8"}, {"a.css", "text/css"}, {"a.js", "text/javascript"},
-           {"a.json", "application/json"}, {"a.png", "image/png"}, {"a.tar.gz", "application/octet-stream"},
+           {"dir/inner.html", "text/html; charset=utf-8"},
+           {"a.css", "text/css"},
+           {"a.js", "text/javascript"},
+           {"a.json", "application/json"},
+           {"a.png", "image/png"},
+           {"a.tar.gz", "application/octet-stream"},
            {"Makefile", "application/octet-stream"}}) {
     tree.write("root/" + name, "x");
     EXPECT_EQ(get(name).type, type) << name;
@@ -102,7 +107,8 @@ TEST_F(FilesTest, MayHaveAnyNameThatCanBeEscaped) {
 TEST_F(FilesTest, AreReachedThroughLinksAndDotsThatStayInside) {
   link("letters.txt", "link");
   link("dir", "folder");
-  for (const char* target : {"link", "folder/inner.html", "./letters.txt", "dir/../letters.txt", "dir//inner.html"})
+  for (const char* target :
+       {"link", "folder/inner.html", "./letters.txt", "dir/../letters.txt", "dir//inner.html"})
     EXPECT_EQ(get(target).status, Status::ok) << target;
 }
 
@@ -114,8 +120,9 @@ TEST_F(FilesTest, OutsideTheRootAreNotFoundHoweverTheyAreCalled) {
         std::string("..%2foutside%2Fsecret.txt"), std::string("%2e%2e%2foutside%2fsecret.txt"),
         std::string("dir/../../outside/secret.txt"), std::string("./../outside/secret.txt"),
         std::string("....//outside/secret.txt"), std::string("%252e%252e/outside/secret.txt"),
-        std::string("..%5coutside%5csecret.txt"), absolute, "/" + absolute, "%2f" + absolute.substr(1),
-        "dir/" + absolute, std::string("/proc/self/root") + absolute, std::string("/dev/fd/0")})
+        std::string("..%5coutside%5csecret.txt"), absolute, "/" + absolute,
+        "%2f" + absolute.substr(1), "dir/" + absolute, std::string("/proc/self/root") + absolute,
+        std::string("/dev/fd/0")})
     expect_not_found(target);
 }
 
@@ -138,7 +145,8 @@ TEST_F(FilesTest, WithANulByteInTheirNameAreABadRequest) {
 
 TEST_F(FilesTest, ThatAreNoFilesAreNotFound) {
   ASSERT_EQ(::mkfifo(tree.path("root/fifo").c_str(), 0600), 0);
-  for (const char* target : {"", ".", "/", "dir", "dir/", "fifo", "letters.txt/", "letters.txt/x", "nothing"})
+  for (const char* target :
+       {"", ".", "/", "dir", "dir/", "fifo", "letters.txt/", "letters.txt/x", "nothing"})
     expect_not_found(target);
   expect_not_found(std::string(5000, 'x'));
 }
@@ -170,28 +178,29 @@ TEST_F(FilesTest, NeedARootThatIsADirectory) {
 }
 
 TEST_F(FilesTest, AreNotSentAgainUnlessModified) {
-  for (const auto& [since, status] : std::vector<std::pair<std::string, Status>>{
-           {date("letters.txt"), Status::not_modified},
-           {date("letters.txt", 1), Status::not_modified},
-           {date("letters.txt", -1), Status::ok},
-           {"yesterday", Status::ok},
-           {"", Status::ok}}) {
+  for (const auto& [since, status] :
+       std::vector<std::pair<std::string, Status>>{{date("letters.txt"), Status::not_modified},
+                                                   {date("letters.txt", 1), Status::not_modified},
+                                                   {date("letters.txt", -1), Status::ok},
+                                                   {"yesterday", Status::ok},
+                                                   {"", Status::ok}}) {
     request.if_modified_since = since;
     Response response = get("letters.txt");
     EXPECT_EQ(response.status, status) << since;
-    EXPECT_NE(response.fields.find("Last-Modified: " + date("letters.txt")), std::string::npos) << since;
+    EXPECT_NE(response.fields.find("Last-Modified: " + date("letters.txt")), std::string::npos)
+        << since;
     EXPECT_EQ(tests::body_of(response), status == Status::ok ? letters : "") << since;
   }
 }
 
 TEST_F(FilesTest, AreSentInPartWhenAskedFor) {
   tree.write("root/large", std::string(100'000, 'x') + letters);
-  for (const auto& [name, range, content_range, bytes] :
-       std::vector<std::array<std::string, 4>>{{"letters.txt", "bytes=1-3", "1-3/26", "bcd"},
-                                               {"letters.txt", "bytes=0-", "0-25/26", letters},
-                                               {"letters.txt", "bytes=-2", "24-25/26", "yz"},
-                                               {"large", "bytes=99999-100001", "99999-100001/100026", "xab"},
-                                               {"large", "bytes=-3", "100023-100025/100026", "xyz"}}) {
+  for (const auto& [name, range, content_range, bytes] : std::vector<std::array<std::string, 4>>{
+           {"letters.txt", "bytes=1-3", "1-3/26", "bcd"},
+           {"letters.txt", "bytes=0-", "0-25/26", letters},
+           {"letters.txt", "bytes=-2", "24-25/26", "yz"},
+           {"large", "bytes=99999-100001", "99999-100001/100026", "xab"},
+           {"large", "bytes=-3", "100023-100025/100026", "xyz"}}) {
     request.range = range;
     Response response = get(name);
     EXPECT_EQ(response.status, Status::partial_content) << range;
@@ -262,7 +271,8 @@ TEST(PercentDecode, UndoesEscapesOnce) {
 }
 
 TEST(PercentDecode, RefusesWhatIsMalformed) {
-  for (const char* text : {"%", "%2", "a%", "a%4", "%zz", "%4z", "%+1", "%-1", "% 1", "%0x", "%00", "a%00b"})
+  for (const char* text :
+       {"%", "%2", "a%", "a%4", "%zz", "%4z", "%+1", "%-1", "% 1", "%0x", "%00", "a%00b"})
     EXPECT_FALSE(app::percent_decode(text)) << text;
   EXPECT_FALSE(app::percent_decode(std::string_view("a\0b", 3)));
 }

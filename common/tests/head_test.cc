@@ -46,7 +46,8 @@ TEST(HeadScanner, RefusesALineAsSoonAsItIsThere) {
 
 TEST(HeadScanner, RefusesALineThatIsTooLongBeforeItsEnd) {
   EXPECT_EQ(refused("GET /" + std::string(9 * 1024, 'a')), Status::uri_too_long);
-  EXPECT_EQ(refused("GET / HTTP/1.1\r\nX: " + std::string(16 * 1024, 'a')), Status::fields_too_large);
+  EXPECT_EQ(refused("GET / HTTP/1.1\r\nX: " + std::string(16 * 1024, 'a')),
+            Status::fields_too_large);
 }
 
 TEST(HeadScanner, StaysWithItsRefusal) {

@@ -14,8 +14,8 @@
 
 namespace {
 
-using net::AcceptError;
 using net::accept_error;
+using net::AcceptError;
 using net::Fd;
 using net::Listener;
 using Mode = Listener::Mode;
@@ -38,7 +38,8 @@ Fd connect_to(std::uint16_t port) {
   to.sin_port = htons(port);
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   Fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (::connect(client.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) == -1) client.reset();
+  if (::connect(client.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) == -1)
+    client.reset();
   return client;
 }
 
@@ -97,7 +98,8 @@ TEST(Listener, CanTakeAPortAgainAsSoonAsItIsFree) {
 }
 
 TEST(Listener, ListensOnIpv6) {
-  if (!Fd(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)).is_open()) GTEST_SKIP() << "no IPv6 here";
+  if (!Fd(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)).is_open())
+    GTEST_SKIP() << "no IPv6 here";
   try {
     const Listener listener("::1", 0, 16, Mode::blocking);
     EXPECT_TRUE(listener.address().starts_with("[::1]:")) << listener.address();

@@ -27,7 +27,8 @@ TEST(Log, KeepsTheLinesOfThreadsApart) {
   });
   std::istringstream lines(outcome.err);
   int count = 0;
-  for (std::string line; std::getline(lines, line); ++count) ASSERT_EQ(line, std::string(80, line[0]));
+  for (std::string line; std::getline(lines, line); ++count)
+    ASSERT_EQ(line, std::string(80, line[0]));
   EXPECT_EQ(count, 4 * 500);
 }
 

@@ -53,7 +53,8 @@ Parsed parse(std::vector<std::string> words, const Stage& stage) {
 }
 
 const Stage plain{.name = "98-plain", .idea = "has nothing to set"};
-const Stage rich{.name = "99-rich", .idea = "has it all", .workers = 4, .queue = 64, .connections = 1000};
+const Stage rich{
+    .name = "99-rich", .idea = "has it all", .workers = 4, .queue = 64, .connections = 1000};
 
 TEST(Options, HaveDefaults) {
   const Parsed parsed = parse({}, rich);
@@ -76,11 +77,19 @@ TEST(Options, HaveDefaults) {
 }
 
 TEST(Options, AreWhatTheCommandLineSays) {
-  const Parsed parsed =
-      parse({"--host", "::1", "--port=0", "--root", "/tmp", "--workers", "7", "--queue", "8", "--backlog",
-             "9", "--max-connections", "10", "--idle-timeout", "0.5", "--header-timeout", "1.25",
-             "--io-timeout", "3", "--drain-timeout", "4", "--max-body", "0", "--access-log"},
-            rich);
+  const Parsed parsed = parse({"--host",   "::1",
+                               "--port=0", "--root",
+                               "/tmp",     "--workers",
+                               "7",        "--queue",
+                               "8",        "--backlog",
+                               "9",        "--max-connections",
+                               "10",       "--idle-timeout",
+                               "0.5",      "--header-timeout",
+                               "1.25",     "--io-timeout",
+                               "3",        "--drain-timeout",
+                               "4",        "--max-body",
+                               "0",        "--access-log"},
+                              rich);
   ASSERT_TRUE(parsed.options) << parsed.err;
   const Options& options = *parsed.options;
   EXPECT_EQ(options.host, "::1");
@@ -103,7 +112,8 @@ TEST(Options, ThatMeanNothingToAStageAreRefusedWithASentence) {
     const Parsed parsed = parse({name, "4"}, plain);
     EXPECT_FALSE(parsed.options) << name;
     EXPECT_EQ(parsed.exit_status, 2) << name;
-    EXPECT_NE(parsed.err.find(name + " means nothing to 98-plain"), std::string::npos) << parsed.err;
+    EXPECT_NE(parsed.err.find(name + " means nothing to 98-plain"), std::string::npos)
+        << parsed.err;
   }
 }
 
@@ -142,10 +152,28 @@ TEST(Options, AreExplainedByHelp) {
   EXPECT_FALSE(parsed.options);
   EXPECT_EQ(parsed.exit_status, 0);
   EXPECT_EQ(parsed.err, "");
-  for (const char* part :
-       {"99-rich", "has it all", "--host", "127.0.0.1", "--port", "8080", "--root", "--workers", "--queue",
-        "--backlog", "--max-connections", "1000", "--idle-timeout", "20", "seconds", "--header-timeout",
-        "--io-timeout", "--drain-timeout", "--max-body", "bytes", "--access-log", "--version"})
+  for (const char* part : {"99-rich",
+                           "has it all",
+                           "--host",
+                           "127.0.0.1",
+                           "--port",
+                           "8080",
+                           "--root",
+                           "--workers",
+                           "--queue",
+                           "--backlog",
+                           "--max-connections",
+                           "1000",
+                           "--idle-timeout",
+                           "20",
+                           "seconds",
+                           "--header-timeout",
+                           "--io-timeout",
+                           "--drain-timeout",
+                           "--max-body",
+                           "bytes",
+                           "--access-log",
+                           "--version"})
     EXPECT_NE(parsed.out.find(part), std::string::npos) << part;
 }
 

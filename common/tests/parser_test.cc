@@ -19,7 +19,8 @@ class ParserTest : public testing::Test {
 TEST_F(ParserTest, ReadsAllThatTheServiceLooksAt) {
   const std::string bytes =
       "PUT http://lab/echo?a=b HTTP/1.0\r\nConnection: keep-alive\r\nCONTENT-TYPE: text/x; y=z \r\n"
-      "range:bytes=0-1\r\nIf-Range: \"tag\"\r\nIf-Modified-Since:\tyesterday\r\nContent-Length: 2\r\n\r\nok";
+      "range:bytes=0-1\r\nIf-Range: \"tag\"\r\nIf-Modified-Since:\tyesterday\r\nContent-Length: "
+      "2\r\n\r\nok";
   EXPECT_EQ(parser->take(bytes), bytes.size());
   ASSERT_TRUE(parser->complete());
   const http::Request& request = parser->request();

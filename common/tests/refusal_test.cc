@@ -33,7 +33,9 @@ std::string length(const std::string& value) {
 std::string coding(const std::string& value) {
   return post + "Transfer-Encoding: " + value + "\r\n\r\n0\r\n\r\n";
 }
-std::string host(const std::string& value) { return "GET /a HTTP/1.1\r\nHost: " + value + "\r\n\r\n"; }
+std::string host(const std::string& value) {
+  return "GET /a HTTP/1.1\r\nHost: " + value + "\r\n\r\n";
+}
 std::string line(const std::string& request_line) { return request_line + "\r\nHost: lab\r\n\r\n"; }
 
 const std::vector<Case> cases{
@@ -100,7 +102,8 @@ const std::vector<Case> cases{
     {"unknown_expectation", get("/a", "Expect: wonders\r\n"), "417 Expectation Failed"},
 
     {"unequal_lengths", post + "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", bad_request},
-    {"same_length_twice", post + "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", bad_request},
+    {"same_length_twice", post + "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+     bad_request},
     {"length_that_is_negative", length("-5"), bad_request},
     {"length_with_a_sign", length("+5"), bad_request},
     {"length_in_hex", length("0x5"), bad_request},
@@ -115,10 +118,10 @@ const std::vector<Case> cases{
     {"length_over_the_maximum", length("1048577"), too_large},
     {"length_of_2_to_the_63", length("9223372036854775808"), too_large},
 
-    {"length_before_a_coding", post + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-     bad_request},
-    {"length_after_a_coding", post + "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
-     bad_request},
+    {"length_before_a_coding",
+     post + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", bad_request},
+    {"length_after_a_coding",
+     post + "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", bad_request},
     {"unknown_coding", coding("gzip"), not_implemented},
     {"coding_that_begins_like_chunked", coding("chunkedx"), not_implemented},
     {"coding_that_ends_like_chunked", coding("xchunked"), not_implemented},
@@ -128,13 +131,15 @@ const std::vector<Case> cases{
     {"chunked_not_last", coding("chunked, gzip"), bad_request},
     {"chunked_twice", coding("chunked, chunked"), bad_request},
     {"chunked_twice_in_two_lines", coding("chunked\r\nTransfer-Encoding: chunked"), bad_request},
-    {"coding_in_http_1_0", "POST /a HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", bad_request},
+    {"coding_in_http_1_0", "POST /a HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+     bad_request},
 
     {"chunk_without_a_size", chunked + "\r\nhello\r\n0\r\n\r\n", bad_request},
     {"chunk_with_a_negative_size", chunked + "-5\r\nhello\r\n0\r\n\r\n", bad_request},
     {"chunk_with_a_0x", chunked + "0x5\r\nhello\r\n0\r\n\r\n", bad_request},
     {"chunk_with_a_space_before_its_size", chunked + " 5\r\nhello\r\n0\r\n\r\n", bad_request},
-    {"chunk_of_2_to_the_64_and_5", chunked + "10000000000000005\r\nhello\r\n0\r\n\r\n", bad_request},
+    {"chunk_of_2_to_the_64_and_5", chunked + "10000000000000005\r\nhello\r\n0\r\n\r\n",
+     bad_request},
     {"chunk_that_is_longer_than_its_size", chunked + "4\r\nhello\r\n0\r\n\r\n", bad_request},
     {"chunk_size_that_ends_in_lf", chunked + "5\nhello\r\n0\r\n\r\n", bad_request},
     {"chunk_that_ends_in_lf", chunked + "5\r\nhello\n0\r\n\r\n", bad_request},
@@ -142,12 +147,15 @@ const std::vector<Case> cases{
     {"nul_in_a_chunk_extension", chunked + std::string("5;a=\"\0\"\r\nhello\r\n0\r\n\r\n", 22),
      bad_request},
     {"chunk_extension_without_a_name", chunked + "5;=1\r\nhello\r\n0\r\n\r\n", bad_request},
-    {"chunk_extension_over_8_kib", chunked + "5;" + std::string(8192, 'x') + "\r\nhello\r\n0\r\n\r\n",
+    {"chunk_extension_without_its_second_quote", chunked + "5;a=\"x\r\nhello\r\n0\r\n\r\n",
      bad_request},
+    {"chunk_extension_over_8_kib",
+     chunked + "5;" + std::string(8192, 'x') + "\r\nhello\r\n0\r\n\r\n", bad_request},
     {"trailer_over_8_kib", chunked + "0\r\nX: " + std::string(8192, 'x') + "\r\n\r\n", bad_request},
     {"bare_lf_in_a_trailer", chunked + "0\r\nX: 1\nY: 2\r\n\r\n", bad_request},
     {"length_in_a_trailer", chunked + "0\r\nContent-Length: 5\r\n\r\n", bad_request},
-    {"chunks_over_the_maximum", chunked + "100000\r\n" + std::string(1048576, 'x') + "\r\n1\r\n", too_large},
+    {"chunks_over_the_maximum", chunked + "100000\r\n" + std::string(1048576, 'x') + "\r\n1\r\n",
+     too_large},
 };
 
 // Checks a refusal to the last byte, but leaves its wording free.
@@ -209,14 +217,16 @@ TEST(Limits, ABodyOfTheMaximumIsReadAndOneByteMoreIsNot) {
   small.max_body = 10;
   const std::string ten = "0123456789";
   EXPECT_EQ(Talk(small).say(post + "Content-Length: 10\r\n\r\n" + ten), ok("POST /a: " + ten));
-  EXPECT_EQ(Talk(small).say(chunked + "5\r\n01234\r\n5\r\n56789\r\n0\r\n\r\n"), ok("POST /a: " + ten));
+  EXPECT_EQ(Talk(small).say(chunked + "5\r\n01234\r\n5\r\n56789\r\n0\r\n\r\n"),
+            ok("POST /a: " + ten));
   expect_refusal(Talk(small).say(post + "Content-Length: 11\r\n\r\n"), too_large);
   expect_refusal(Talk(small).say(chunked + "5\r\n01234\r\n6\r\n"), too_large);
 }
 
 TEST(Refusal, OfABodyComesInsteadOf100Continue) {
   Talk talk;
-  expect_refusal(talk.say(post + "Expect: 100-continue\r\nContent-Length: 1048577\r\n\r\n"), too_large);
+  expect_refusal(talk.say(post + "Expect: 100-continue\r\nContent-Length: 1048577\r\n\r\n"),
+                 too_large);
 }
 
 TEST(Refusal, EndsAtOnceWhenTheClientHasEnded) {

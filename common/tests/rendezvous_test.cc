@@ -86,7 +86,8 @@ TEST_F(RendezvousTest, IsMetAcrossThreads) {
     std::atomic<int> met = 0;
     {
       std::vector<std::jthread> threads;
-      for (int i = 0; i < 4; ++i) threads.emplace_back([&] { met += meets(*shared, 4, 10s) ? 1 : 0; });
+      for (int i = 0; i < 4; ++i)
+        threads.emplace_back([&] { met += meets(*shared, 4, 10s) ? 1 : 0; });
     }
     ASSERT_EQ(met, 4) << "round " << round;
   }

@@ -33,7 +33,9 @@ class ServiceTest : public testing::Test {
     return service.answer(std::move(request));
   }
 
-  Response get(const std::string& target) { return std::get<Response>(answer(Method::get, target)); }
+  Response get(const std::string& target) {
+    return std::get<Response>(answer(Method::get, target));
+  }
 
   std::unique_ptr<Later> get_later(const std::string& target) {
     return std::get<std::unique_ptr<Later>>(answer(Method::get, target));
@@ -59,7 +61,8 @@ TEST_F(ServiceTest, HasAStartPageThatSaysWhichStageThisIs) {
   EXPECT_EQ(page.status, Status::ok);
   EXPECT_EQ(page.type, "text/html; charset=utf-8");
   const std::string html = tests::body_of(page);
-  for (const char* part : {"<!doctype html>", "99-tested", "an idea", "/hello", "/stats", "/rendezvous"})
+  for (const char* part :
+       {"<!doctype html>", "99-tested", "an idea", "/hello", "/stats", "/rendezvous"})
     EXPECT_NE(html.find(part), std::string::npos) << part;
 }
 
@@ -91,12 +94,33 @@ TEST_F(ServiceTest, HasBytesOfAFixedPattern) {
 }
 
 TEST_F(ServiceTest, RefusesParametersThatAreNoneOrTooLarge) {
-  for (const char* target :
-       {"/bytes/", "/bytes/x", "/bytes/-1", "/bytes/+1", "/bytes/1x", "/bytes/1073741825",
-        "/bytes/18446744073709551617", "/bytes/1/", "/sleep", "/sleep?", "/sleep?ms", "/sleep?ms=",
-        "/sleep?ms=x", "/sleep?ms=-1", "/sleep?ms=1.5", "/sleep?ms=60001", "/sleep?sms=1", "/sleep?xms=1&m=2",
-        "/work", "/work?us=10000001", "/work?us=1e3", "/rendezvous", "/rendezvous?n=2", "/rendezvous?ms=2",
-        "/rendezvous?n=0&ms=1", "/rendezvous?n=4097&ms=1", "/rendezvous?n=1&ms=60001"})
+  for (const char* target : {"/bytes/",
+                             "/bytes/x",
+                             "/bytes/-1",
+                             "/bytes/+1",
+                             "/bytes/1x",
+                             "/bytes/1073741825",
+                             "/bytes/18446744073709551617",
+                             "/bytes/1/",
+                             "/sleep",
+                             "/sleep?",
+                             "/sleep?ms",
+                             "/sleep?ms=",
+                             "/sleep?ms=x",
+                             "/sleep?ms=-1",
+                             "/sleep?ms=1.5",
+                             "/sleep?ms=60001",
+                             "/sleep?sms=1",
+                             "/sleep?xms=1&m=2",
+                             "/work",
+                             "/work?us=10000001",
+                             "/work?us=1e3",
+                             "/rendezvous",
+                             "/rendezvous?n=2",
+                             "/rendezvous?ms=2",
+                             "/rendezvous?n=0&ms=1",
+                             "/rendezvous?n=4097&ms=1",
+                             "/rendezvous?n=1&ms=60001"})
     EXPECT_EQ(get(target).status, Status::bad_request) << target;
 }
 
@@ -106,16 +130,16 @@ TEST_F(ServiceTest, FindsAParameterAmongOthers) {
 }
 
 TEST_F(ServiceTest, KnowsNoOtherPath) {
-  for (const char* target : {"/hello/", "/hell", "/helloo", "/HELLO", "//", "//hello", "/bytes", "/files",
-                             "/echo/", "*", "", "hello", "/favicon.ico", "/%68ello"})
+  for (const char* target : {"/hello/", "/hell", "/helloo", "/HELLO", "//", "//hello", "/bytes",
+                             "/files", "/echo/", "*", "", "hello", "/favicon.ico", "/%68ello"})
     EXPECT_EQ(get(target).status, Status::not_found) << target;
 }
 
 TEST_F(ServiceTest, SaysWhichMethodsAPathTakes) {
   for (const char* path : {"/", "/hello", "/bytes/1", "/files/a", "/sleep?ms=1", "/work?us=1",
                            "/rendezvous?n=1&ms=1", "/stats"})
-    for (const Method method : {Method::post, Method::put, Method::patch, Method::del, Method::options,
-                                Method::trace, Method::connect}) {
+    for (const Method method : {Method::post, Method::put, Method::patch, Method::del,
+                                Method::options, Method::trace, Method::connect}) {
       const auto response = std::get<Response>(answer(method, path));
       EXPECT_EQ(response.status, Status::method_not_allowed) << path;
       EXPECT_EQ(response.fields, "Allow: GET, HEAD\r\n") << path;
@@ -150,7 +174,8 @@ TEST_F(ServiceTest, WorksForAsLongAsItIsTold) {
   ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
   expect("/work?us=20000", Status::ok, "worked 20000 us\n");
   ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
-  EXPECT_GE((after.tv_sec - before.tv_sec) * 1'000'000'000 + after.tv_nsec - before.tv_nsec, 20'000'000);
+  EXPECT_GE((after.tv_sec - before.tv_sec) * 1'000'000'000 + after.tv_nsec - before.tv_nsec,
+            20'000'000);
 }
 
 TEST_F(ServiceTest, LetsRequestsMeet) {

@@ -75,7 +75,8 @@ TEST(PeerClosed, NeedsNoHalfCloseAfterARefusal) {
 }
 
 TEST(Lost, EndsEverythingAtOnce) {
-  for (const std::string& sent : {""s, "GET"s, get("/a"), get("/later"), get("/letters/1000000"), "\n"s}) {
+  for (const std::string& sent :
+       {""s, "GET"s, get("/a"), get("/later"), get("/letters/1000000"), "\n"s}) {
     Talk talk;
     talk.send(sent);
     talk.session.lost();

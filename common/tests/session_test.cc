@@ -45,7 +45,8 @@ TEST(Session, AnswersPipelinedRequestsInOrderAndInOneWrite) {
   Talk talk;
   talk.send(get("/1") + get("/2") + get("/3"));
   const auto pending = talk.session.pending();
-  EXPECT_EQ(std::string(pending.data(), pending.size()), ok("GET /1") + ok("GET /2") + ok("GET /3"));
+  EXPECT_EQ(std::string(pending.data(), pending.size()),
+            ok("GET /1") + ok("GET /2") + ok("GET /3"));
 }
 
 TEST(Session, ReadsABodyOfTheGivenLength) {
@@ -58,7 +59,8 @@ TEST(Session, UndoesTheChunkedCoding) {
   Talk talk;
   EXPECT_EQ(talk.say("POST /a HTTP/1.1\r\nHost: lab\r\nTransfer-Encoding: Chunked\r\n\r\n"
                      "5\r\nhello\r\n00B ; ext=1;other=\"x;y\"\r\n, big world\r\n"
-                     "0;last\r\nTrailer: is not looked at\r\n\r\n" + get("/b")),
+                     "0;last\r\nTrailer: is not looked at\r\n\r\n" +
+                     get("/b")),
             ok("POST /a: hello, big world") + ok("GET /b"));
 }
 
@@ -121,7 +123,8 @@ TEST(Session, ClosesWhenAskedTo) {
 TEST(Session, LetsCloseWinOverKeepAlive) {
   for (const char* version : {"1.0", "1.1"}) {
     Talk talk;
-    EXPECT_EQ(talk.say("GET /a HTTP/"s + version + "\r\nHost: lab\r\nConnection: keep-alive, close\r\n\r\n"),
+    EXPECT_EQ(talk.say("GET /a HTTP/"s + version +
+                       "\r\nHost: lab\r\nConnection: keep-alive, close\r\n\r\n"),
               last_ok("GET /a"))
         << version;
   }
@@ -148,7 +151,8 @@ TEST(Session, OverlooksEmptyLinesBeforeARequest) {
 }
 
 TEST(Session, TakesEveryHostThatIsOne) {
-  for (const char* host : {"lab", "lab:8080", "127.0.0.1:80", "[::1]", "[::1]:80", "a-b.c_d~e", "%41", ""}) {
+  for (const char* host :
+       {"lab", "lab:8080", "127.0.0.1:80", "[::1]", "[::1]:80", "a-b.c_d~e", "%41", ""}) {
     Talk talk;
     EXPECT_EQ(talk.say("GET /a HTTP/1.1\r\nHost: "s + host + "\r\n\r\n"), ok("GET /a")) << host;
   }

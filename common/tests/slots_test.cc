@@ -85,7 +85,8 @@ TEST(Slots, UseEmptySlotsAgainBeforeTheyGrow) {
 
 TEST(Slots, NameAllWhoAreHere) {
   Slots slots;
-  std::vector<Slots::Id> here{slots.insert(tenant(1)), slots.insert(tenant(2)), slots.insert(tenant(3))};
+  std::vector<Slots::Id> here{slots.insert(tenant(1)), slots.insert(tenant(2)),
+                              slots.insert(tenant(3))};
   slots.erase(here[1]);
   here.erase(here.begin() + 1);
   EXPECT_EQ(slots.ids(), here);

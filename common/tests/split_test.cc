@@ -36,10 +36,11 @@ const std::vector<Stream> streams{
     {"chunked_and_empty", chunked + "0\r\n\r\n" + get("/a")},
     {"chunked_and_empty_with_a_trailer", chunked + "000;x\r\nX: 1\r\n\r\n" + get("/a")},
     {"expecting_100", post + expecting + "Content-Length: 5\r\n\r\nhello" + get("/a")},
-    {"expecting_100_twice", post + expecting + "Transfer-Encoding: chunked\r\n\r\n" + chunks + post +
-                                expecting + "Content-Length: 1\r\n\r\n!"},
+    {"expecting_100_twice", post + expecting + "Transfer-Encoding: chunked\r\n\r\n" + chunks +
+                                post + expecting + "Content-Length: 1\r\n\r\n!"},
     {"head", "HEAD /letters/100 HTTP/1.1\r\nHost: lab\r\n\r\n" + get("/a")},
-    {"http_1_0", "GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /b HTTP/1.0\r\n\r\n" + get("/c")},
+    {"http_1_0",
+     "GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /b HTTP/1.0\r\n\r\n" + get("/c")},
     {"absolute_form", get("http://lab/a?b") + get("http://lab")},
     {"empty_lines", "\r\n\r\n" + get("/a") + "\r\n\r\n" + get("/b")},
     {"a_later_reply", get("/later") + get("/a") + get("/later")},
@@ -58,6 +59,7 @@ const std::vector<Stream> streams{
     {"bad_chunk", chunked + "5\r\nhelloX\r\n0\r\n\r\n"},
     {"bad_chunk_after_100", post + expecting + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n\r\n"},
     {"bad_chunk_extension", chunked + "5;a=\"x\r\nhello\r\n0\r\n\r\n" + get("/a") + "\""},
+    {"open_quote", chunked + "fffff;a=\"x\r\n" + std::string(100, 'x')},
     {"bad_last_chunk", chunked + "0x\r\n\r\n" + get("/a")},
     {"bad_trailer", chunked + "0\r\nX : 1\r\n\r\n" + get("/a")},
     {"not_the_end", get("/a") + "GET /b HT"},
@@ -70,7 +72,8 @@ const std::vector<Stream> long_streams{
     {"target_over_8_kib", get("/" + std::string(8192, 'a')) + get("/a")},
     {"head_over_16_kib", get("/a", "X: " + std::string(16'384, 'x') + "\r\n") + get("/a")},
     {"trailer_over_8_kib", chunked + "0\r\nX: " + std::string(9000, 'x') + "\r\n\r\n" + get("/a")},
-    {"chunk_extension_over_8_kib", chunked + "1;" + std::string(9000, 'x') + "\r\n!\r\n0\r\n\r\n" + get("/a")},
+    {"chunk_extension_over_8_kib",
+     chunked + "1;" + std::string(9000, 'x') + "\r\n!\r\n0\r\n\r\n" + get("/a")},
 };
 
 // All that a patient client hears until it ends its side, and what the session wants then.
@@ -106,7 +109,8 @@ TEST_P(Split, InTwoAnywhereMakesNoDifference) {
   for (std::size_t place = 1; place < GetParam().bytes.size(); place += step)
     ASSERT_NO_FATAL_FAILURE(expect_same_when_split_at(place, GetParam(), whole));
   for (const std::size_t limit : {8 * 1024, 16 * 1024})
-    for (std::size_t place = limit - 100; place < limit + 100 && place < GetParam().bytes.size(); ++place)
+    for (std::size_t place = limit - 100; place < limit + 100 && place < GetParam().bytes.size();
+         ++place)
       ASSERT_NO_FATAL_FAILURE(expect_same_when_split_at(place, GetParam(), whole));
 }
 
@@ -123,7 +127,8 @@ TEST_P(Split, AtRandomMakesNoDifference) {
   for (int round = 0; round < 100; ++round) {
     std::uniform_int_distribution<std::size_t> length(1, 1 + GetParam().bytes.size() / 3);
     std::vector<std::string_view> pieces;
-    for (std::string_view rest = GetParam().bytes; !rest.empty(); rest.remove_prefix(pieces.back().size()))
+    for (std::string_view rest = GetParam().bytes; !rest.empty();
+         rest.remove_prefix(pieces.back().size()))
       pieces.push_back(rest.substr(0, length(random)));
     ASSERT_EQ(heard(pieces), whole) << "round " << round;
   }

@@ -45,7 +45,8 @@ inline std::string reply(std::string_view status, std::string_view body,
                          std::string_view connection = {}) {
   std::string bytes = "HTTP/1.1 " + std::string(status) +
                       "\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: text/plain"
-                      "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
+                      "\r\nContent-Length: " +
+                      std::to_string(body.size()) + "\r\n";
   if (!connection.empty()) bytes += "Connection: " + std::string(connection) + "\r\n";
   return bytes + "\r\n" + std::string(body);
 }
@@ -112,7 +113,8 @@ class Talk {
   std::string read(std::size_t most = SIZE_MAX) {
     std::string got;
     while (session.want() == Want::write && got.size() < most) {
-      const auto bytes = session.pending().first(std::min(session.pending().size(), most - got.size()));
+      const auto bytes =
+          session.pending().first(std::min(session.pending().size(), most - got.size()));
       got.append(bytes.data(), bytes.size());
       session.sent(bytes.size(), now);
       serve();

@@ -128,7 +128,8 @@ def test_urgent_data(server: Server) -> None:
         client.send(b"GET /hello HT")
         client.urgent(b"!")
         client.send(b"TP/1.1\r\n" + HOST + b"\r\n")
-    expect(client.reply().status == 200, "not 200")
+    reply = client.reply()
+    expect(reply.status == 200, str(reply))
     not_spinning(server, "after that")
 
 

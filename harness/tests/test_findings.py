@@ -139,7 +139,7 @@ def test_bad_ends(
 
 def test_the_report_has_its_five_parts(tmp_path: Path) -> None:
     words = [
-        sys.executable, "-m", "pytest", "-q", "-k", "test_hello", "harness/checks/test_endpoints.py",
+        sys.executable, "-m", "pytest", "-q", "harness/checks/test_endpoints.py", "-ktest_hello",
         f"--server={program(tmp_path, 'wrong-body')}", "--technique=02-thread",
     ]  # fmt: skip
     ended = subprocess.run(words, cwd=KIT, capture_output=True, text=True, check=False)
