@@ -54,8 +54,8 @@ constexpr std::array<bool, 256> host_characters = [] {
   for (char c = 'a'; c <= 'z'; ++c) table[static_cast<unsigned char>(c)] = true;
   for (char c = 'A'; c <= 'Z'; ++c) table[static_cast<unsigned char>(c)] = true;
   for (char c = '0'; c <= '9'; ++c) table[static_cast<unsigned char>(c)] = true;
-  for (const char c : {'-', '.', '_', '~', '%', '!', '$', '&', '\'', '(', ')', '*', '+', ';', '=',
-                       ':', '[', ']'})
+  for (const char c :
+       {'-', '.', '_', '~', '%', '!', '$', '&', '\'', '(', ')', '*', '+', ';', '=', ':', '[', ']'})
     table[static_cast<unsigned char>(c)] = true;
   return table;
 }();
@@ -69,12 +69,20 @@ bool is_host(std::string_view value) {
   return colons <= 1 || value.starts_with('[');
 }
 
+bool has_bare_lf(std::string_view lines) {
+  for (std::size_t lf = lines.find('\n'); lf != std::string_view::npos;
+       lf = lines.find('\n', lf + 1))
+    if (lf == 0 || lines[lf - 1] != '\r') return true;
+  return false;
+}
+
 bool has_control(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
   });
 }
 
+constexpr Refusal malformed_chunk{Status::bad_request, "a chunk's header or end is malformed"};
 constexpr Refusal malformed_line{Status::bad_request,
                                  "the request line is not: method, target, HTTP version"};
 
@@ -100,7 +108,7 @@ Refusal refusal_for(const Error& error, std::string_view head) {
   if (error == beast::error::bad_transfer_encoding)
     return {Status::bad_request, "Transfer-Encoding beside Content-Length, or twice"};
   if (error == beast::error::bad_chunk || error == beast::error::bad_chunk_extension)
-    return {Status::bad_request, "a chunk's header is malformed"};
+    return malformed_chunk;
   return {Status::bad_request, "the request is malformed"};
 }
 
@@ -130,6 +138,8 @@ class BeastParser final : public Parser, private beast::basic_parser<true> {
       const std::size_t lines = n - (request_.body.size() - body_before);
       if (std::max(lines, n == 0 ? rest.size() : 0) > max_chunk_lines)
         refuse({Status::bad_request, "a chunk's header or the trailer is longer than 8 KiB"});
+      // Beast looks for the CRLF that ends a chunk's header. A bare LF before it is wrong already.
+      if (n == 0 && chunked() && has_bare_lf(rest)) refuse(malformed_chunk);
       if (n == 0) break;
       taken += n;
     }
@@ -244,8 +254,7 @@ class BeastParser final : public Parser, private beast::basic_parser<true> {
   void on_body_init_impl(const boost::optional<std::uint64_t>&, Error&) override {}
   // A line break hidden in a quoted extension would end the line for a less careful reader.
   void on_chunk_header_impl(std::uint64_t, View extension, Error& error) override {
-    if (has_control({extension.data(), extension.size()}))
-      refuse({Status::bad_request, "a chunk extension holds a control character"}, error);
+    if (has_control({extension.data(), extension.size()})) refuse(malformed_chunk, error);
   }
   void on_response_impl(int, View, int, Error&) override {}
 

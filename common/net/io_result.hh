@@ -8,9 +8,10 @@
 namespace net {
 
 enum class Io {
-  done,    // `bytes` were moved; recv(2) says 0 when the peer will send no more
-  again,   // nothing now: would block, timed out (SO_RCVTIMEO), or a signal came first
-  failed,  // this connection is lost (ECONNRESET, EPIPE, ...); the process is fine
+  done,         // `bytes` were moved; recv(2) says 0 when the peer will send no more
+  again,        // nothing can be moved now: it would block, or timed out (SO_RCVTIMEO)
+  interrupted,  // a signal came first (EINTR): nothing is known
+  failed,       // this connection is lost (ECONNRESET, EPIPE, ...); the process is fine
 };
 
 // What recv(2) or send(2) has just returned, sorted by what to do about it.
@@ -22,7 +23,8 @@ struct IoResult {
 // Takes the result straight from the call, while errno is still that call's.
 [[nodiscard]] inline IoResult io_result(ssize_t n) noexcept {
   if (n >= 0) return {Io::done, static_cast<std::size_t>(n)};
-  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return {Io::again, 0};
+  if (errno == EAGAIN || errno == EWOULDBLOCK) return {Io::again, 0};
+  if (errno == EINTR) return {Io::interrupted, 0};
   return {Io::failed, 0};
 }
 

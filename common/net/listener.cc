@@ -77,8 +77,8 @@ Listener::Listener(const std::string& host, std::uint16_t port, int backlog, Mod
 
 AcceptError accept_error(int error) noexcept {
   switch (error) {
-    case EAGAIN:
-    case EINTR: return AcceptError::none_waiting;
+    case EAGAIN: return AcceptError::none_waiting;
+    case EINTR:
     case ECONNABORTED:  // accept(2): Linux also reports a new connection's pending network errors
     case EPERM:         // a firewall rule
     case ENETDOWN:

@@ -29,8 +29,9 @@ class Listener {
 
 // Why accept(2) gave no connection, sorted by what to do about it.
 enum class AcceptError {
-  none_waiting,     // EAGAIN, EINTR: nothing to do now
-  this_connection,  // the client left the queue (ECONNABORTED) or its network failed: take the next
+  none_waiting,     // EAGAIN: nothing to do now
+  this_connection,  // it was given up while it waited (ECONNABORTED), its network failed, or a
+                    // signal came first (EINTR): take the next
   no_resources,     // EMFILE, ENFILE, ENOBUFS, ENOMEM: serve whom we have, accept again later
   stopped,          // EINVAL: the listener was shut down to wake us
   broken,           // anything else: this process cannot go on

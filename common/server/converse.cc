@@ -40,8 +40,6 @@ class Conversation {
 
   void run() {
     for (;;) {
-      const bool last = context_.stop.requested() || rests_.crowded();
-      if (last && !session_.idle()) session_.drain();
       context_.answer(session_);
       switch (session_.want()) {
         case Want::read: session_.idle() ? rest() : receive(session_.deadline() - now_); break;
@@ -50,6 +48,8 @@ class Conversation {
         case Want::half_close: half_close(); break;
         case Want::close: return;
       }
+      const bool last = context_.stop.requested() || rests_.crowded();
+      if (last && !session_.idle()) session_.drain();
       session_.tick(now_);
     }
   }

@@ -49,6 +49,12 @@ inline net::Fd make_file() {
   return file;
 }
 
+// fork(2), but for what the tests have written and is not out yet: or else a child writes it, too.
+inline pid_t fork_child() {
+  std::fflush(nullptr);
+  return net::checked(::fork(), "fork");
+}
+
 // Runs `body` in a child of its own and waits for its end: for what a process can do only once, or
 // must not do to the others' tests. An int that it returns is the exit status. Expectations do not
 // work in there: let it say on standard output what it sees.
@@ -56,8 +62,7 @@ template <typename Body>
 Outcome in_child(Body body) {
   const net::Fd out = make_file();
   const net::Fd err = make_file();
-  std::fflush(nullptr);
-  const pid_t pid = net::checked(::fork(), "fork");
+  const pid_t pid = fork_child();
   if (pid == 0) {
     ::dup2(out.get(), STDOUT_FILENO);
     ::dup2(err.get(), STDERR_FILENO);

@@ -31,7 +31,7 @@ class ConverseTest : public testing::Test {
     net::checked(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), "socketpair");
     client.reset(ends[0]);
     const Fd far_end(ends[1]);
-    pid = net::checked(::fork(), "fork");
+    pid = tests::fork_child();
     if (pid != 0) return;
     client.reset();
     const server::Stop stop(10s);
@@ -136,7 +136,7 @@ TEST_F(ConverseTest, EndsAClientThatDoesNotRead) {
   int status = -1;
   EXPECT_EQ(::waitpid(pid, &status, 0), pid) << "we have not read, and it has ended";
   EXPECT_EQ(status, 0);
-  pid = net::checked(::fork(), "fork");  // something for TearDown to wait for
+  pid = tests::fork_child();  // something for TearDown to wait for
   if (pid == 0) ::_exit(0);
 }
 

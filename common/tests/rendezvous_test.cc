@@ -96,7 +96,7 @@ TEST_F(RendezvousTest, IsMetAcrossThreads) {
 TEST_F(RendezvousTest, IsMetAcrossProcesses) {
   std::vector<pid_t> children;
   for (int i = 0; i < 3; ++i) {
-    children.push_back(net::checked(::fork(), "fork"));
+    children.push_back(tests::fork_child());
     if (children.back() == 0) ::_exit(meets(*shared, 4, 10s) ? 0 : 1);
   }
   EXPECT_TRUE(meets(*shared, 4, 10s));

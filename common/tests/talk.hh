@@ -80,22 +80,20 @@ class Letters final : public http::Source {
 // The service behind the sessions under test. It says what it was asked, so that a reply shows how
 // the request was understood; /later takes a second, /letters/N has a streamed body.
 inline http::Answer answer(const http::Request& request, Time now) {
+  const std::string_view path = request.path();
+  std::size_t letters = 0;
+  if (path.starts_with("/letters/") &&
+      std::from_chars(path.data() + 9, path.data() + path.size(), letters).ec == std::errc{}) {
+    letters = std::min(letters, std::size_t{10'000'000});
+    return http::Response{http::Status::ok, "text/plain", {std::make_unique<Letters>(), letters}};
+  }
   std::string words = std::string(http::method_text(request.method)) + " " + request.target;
   if (!request.body.empty()) words += ": " + request.body;
-  http::Response response;
-  response.body = std::move(words);
-  if (request.path() == "/later") {
-    auto said = std::make_shared<http::Response>(std::move(response));
-    auto poll = [said](Time) { return std::optional(std::move(*said)); };
-    return std::make_unique<http::Later>(http::Later{now + 1s, 1ms, poll});
-  }
-  const std::string_view path = request.path();
-  constexpr std::string_view letters = "/letters/";
-  std::size_t n = 0;
-  if (path.starts_with(letters) &&
-      std::from_chars(path.data() + letters.size(), path.data() + path.size(), n).ec == std::errc{})
-    response.body = http::Body(std::make_unique<Letters>(), std::min(n, std::size_t{10'000'000}));
-  return response;
+  if (path != "/later") return http::plain_text(http::Status::ok, std::move(words));
+  auto poll = [words = std::move(words)](Time) {
+    return std::optional(http::plain_text(http::Status::ok, words));
+  };
+  return std::make_unique<http::Later>(http::Later{now + 1s, 1ms, std::move(poll)});
 }
 
 // A client, the session that serves it, and a server's loop between them, without a socket.

@@ -38,7 +38,7 @@ struct Connection {
   Timers::Alarm alarm = Timers::none;
   bool readable = false;  // recv(2) has not said, since the last edge, that there is no more
   bool writable = false;  // likewise send(2)
-  bool ended = false;     // an edge said that the client is done: recv(2) has yet to say it
+  bool special = false;   // a short read would prove nothing: there is an end, or urgent data
   bool listed = false;    // it is in the ready list
 
   [[nodiscard]] bool can_move() const {
@@ -80,8 +80,8 @@ class Server {
     if (client == nullptr) return;  // it was closed earlier in this batch
 
     const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
-    client->ended |= broken || (events & EPOLLRDHUP) != 0;
-    client->readable |= client->ended || (events & EPOLLIN) != 0;
+    client->special |= broken || (events & (EPOLLRDHUP | EPOLLPRI)) != 0;
+    client->readable |= client->special || (events & EPOLLIN) != 0;
     client->writable |= broken || (events & EPOLLOUT) != 0;
     if (broken && client->session.want() == Want::wait) client->session.lost();
     list(id, *client);
@@ -115,7 +115,7 @@ class Server {
       context_.service.shared().connection_opened();
       const Id id = clients_.insert({std::move(socket), context_.new_session(now_)});
       Connection& client = clients_.at(id);
-      const std::uint32_t edges = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+      const std::uint32_t edges = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET;
       if (!control(EPOLL_CTL_ADD, client.socket.get(), edges, id)) client.session.lost();
       advance(id, client);
     }
@@ -132,13 +132,15 @@ class Server {
   }
 
   // A stream that gives less than there is room for is empty (epoll(7)): the call that would say
-  // EAGAIN is saved. Only the end of input is worth a recv(2) of its own.
+  // EAGAIN is saved. Not so at the end of input, which takes a recv(2) of its own, and at urgent
+  // data, before which recv(2) stops.
   void on_readable(Connection& client) {
     const auto got = net::io_result(::recv(client.socket.get(), buffer_.data(), buffer_.size(), 0));
     if (got.status == net::Io::failed) client.session.lost();
     if (got.status == net::Io::done && got.bytes == 0) client.session.peer_closed();
     if (got.bytes > 0) client.session.received({buffer_.data(), got.bytes}, now_);
-    client.readable = got.bytes == buffer_.size() || (got.bytes > 0 && client.ended);
+    const bool may_be_more = client.special ? got.bytes > 0 : got.bytes == buffer_.size();
+    client.readable = may_be_more || got.status == net::Io::interrupted;
   }
 
   void on_writable(Connection& client) {
@@ -148,7 +150,7 @@ class Server {
     if (put.status == net::Io::failed) client.session.lost();
     const bool all = put.bytes == bytes.size();
     if (put.bytes > 0) client.session.sent(put.bytes, now_);
-    client.writable = all;
+    client.writable = all || put.status == net::Io::interrupted;
   }
 
   // Answers what has come in and moves bytes in and out, until the socket gives and takes no more

@@ -1,0 +1,39 @@
+#!/bin/bash
+# What `make test` does: everything is built and tested, plain and under sanitizers. Stops at the
+# first part that fails. The last lines say what was run and how long it took.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=${PYTHON:-/usr/bin/python3}
+jobs=$(nproc)
+summary=()
+
+# part TITLE COMMAND...: runs the command and notes how long it took.
+part() {
+  local title=$1 start=$SECONDS
+  shift
+  printf '\n== %s\n' "$title"
+  if ! "$@"; then
+    printf '\nmake test: this part failed: %s\n  to run it alone: %s\n' "$title" "$*"
+    exit 1
+  fi
+  summary+=("$(printf '%4d s  %s' $((SECONDS - start)) "$title")")
+}
+
+build() { make --no-print-directory -j"$jobs" "$@"; }
+check() { "$python" -m pytest -q "$@"; }
+
+part "build all servers" build
+part "unit tests" build unit
+part "the harness's own tests" check harness/tests
+part "all servers, from outside" check harness/checks
+part "fuzz the HTTP session" build fuzz
+part "unit tests under ASan and UBSan" build unit SANITIZE=address,undefined
+part "build all servers with ASan and UBSan" build SANITIZE=address,undefined
+part "all servers under ASan and UBSan" \
+  check harness/checks --bin-dir build/address,undefined/bin -m sanitizer
+part "build 02 and 03 with TSan" build SANITIZE=thread 02-thread 03-pool
+part "02 and 03 under TSan" \
+  check harness/checks --bin-dir build/thread/bin --stage "02 03" -m sanitizer
+
+printf '\n== make test: all of it passed, in %d s\n' "$SECONDS"
+printf '%s\n' "${summary[@]}"
