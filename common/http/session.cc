@@ -103,7 +103,7 @@ std::optional<Request> Session::next_request() {
   return request;
 }
 
-void Session::refuse(const Refusal& why) {
+void Session::refuse(Refusal why) {
   parser_.reset();
   release(in_);
   taken_ = 0;

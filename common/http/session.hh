@@ -63,7 +63,7 @@ class Session {
 
   [[nodiscard]] std::string_view input() const { return std::string_view(in_).substr(taken_); }
   [[nodiscard]] bool finished() const noexcept;
-  void refuse(const Refusal& why);
+  void refuse(Refusal why);
   void reply(Response&& response);
   void fill();
 

@@ -24,8 +24,8 @@ using Serve = std::function<void(const Fd& client, const Context& context)>;
 class ConverseTest : public testing::Test {
  protected:
   // Starts a server that serves one client and exits.
-  void start(const Serve& serve = [](const Fd& client, const Context& context) {
-    converse(client, context);
+  void start(const Serve& serve = [](const Fd& fd, const Context& context) {
+    converse(fd, context);
   }) {
     std::array<int, 2> ends{};
     net::checked(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), "socketpair");

@@ -59,6 +59,7 @@ const std::vector<Stream> streams{
     {"bad_chunk", chunked + "5\r\nhelloX\r\n0\r\n\r\n"},
     {"bad_chunk_after_100", post + expecting + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n\r\n"},
     {"bad_chunk_extension", chunked + "5;a=\"x\r\nhello\r\n0\r\n\r\n" + get("/a") + "\""},
+    {"bare_lf_in_a_trailer", chunked + "0\r\nX: 1\nY: 2\r\n\r\n" + get("/a")},
     {"open_quote", chunked + "fffff;a=\"x\r\n" + std::string(100, 'x')},
     {"bad_last_chunk", chunked + "0x\r\n\r\n" + get("/a")},
     {"bad_trailer", chunked + "0\r\nX : 1\r\n\r\n" + get("/a")},
@@ -108,7 +109,7 @@ TEST_P(Split, InTwoAnywhereMakesNoDifference) {
   const std::size_t step = GetParam().bytes.size() < 1000 ? 1 : 101;
   for (std::size_t place = 1; place < GetParam().bytes.size(); place += step)
     ASSERT_NO_FATAL_FAILURE(expect_same_when_split_at(place, GetParam(), whole));
-  for (const std::size_t limit : {8 * 1024, 16 * 1024})
+  for (const std::size_t limit : {8 * 1024UL, 16 * 1024UL})
     for (std::size_t place = limit - 100; place < limit + 100 && place < GetParam().bytes.size();
          ++place)
       ASSERT_NO_FATAL_FAILURE(expect_same_when_split_at(place, GetParam(), whole));

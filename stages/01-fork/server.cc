@@ -36,7 +36,7 @@ app::Shared* shared = nullptr;
 // left. All it calls is safe in a handler (signal-safety(7)): waitpid, and atomics without locks.
 void on_child_ended(int) {
   const int saved = errno;
-  for (pid_t pid; (pid = ::waitpid(-1, nullptr, WNOHANG)) > 0; --children) {
+  for (pid_t pid = 0; (pid = ::waitpid(-1, nullptr, WNOHANG)) > 0; --children) {
     shared->process_ended(pid);
     shared->connections_closed();
   }
