@@ -74,7 +74,7 @@ unit: $(BUILD)/bin/unit-tests  ## the C++ unit tests
 	$< --gtest_brief=1
 
 fuzz: build/bin/session-fuzz  ## ten seconds of random input for the HTTP session
-	@mkdir -p build/fuzz
+	@mkdir -p build/fuzz/corpus
 	cd build/fuzz && ../bin/session-fuzz -max_total_time=10 -verbosity=0 -print_final_stats=0 \
 	  corpus ../../common/tests/fuzz/corpus
 
@@ -120,7 +120,20 @@ $(BUILD)/bin/$(1): $(call object,harness/bench/$(1).cc)
 endef
 $(foreach tool,$(TOOLS),$(eval $(call tool-rule,$(tool))))
 
+# Tests need not be fast, but compiling them should be: no optimizer, and GoogleTest read once.
+TEST_FLAGS = $(CPPFLAGS) $(CXXFLAGS) -O0 -U_FORTIFY_SOURCE
+$(BUILD)/obj/common/tests/%.o: common/tests/%.cc $(BUILD)/pch/tests.hh.gch
+	@mkdir -p $(@D)
+	$(call say,compile $<)
+	$(Q)$(CXX) $(TEST_FLAGS) -include $(BUILD)/pch/tests.hh -c $< -o $@
+
+$(BUILD)/pch/tests.hh.gch: $(BUILD)/flags
+	@mkdir -p $(@D)
+	@echo '#include <gtest/gtest.h>' >$(basename $@)
+	$(Q)$(CXX) $(TEST_FLAGS) -x c++-header $(basename $@) -o $@
+
 $(BUILD)/bin/unit-tests: LDLIBS := -lgtest -lgtest_main
+$(BUILD)/bin/unit-tests: LDFLAGS :=
 $(BUILD)/bin/unit-tests: $(call object,$(TESTS)) $(BUILD)/libcommon.a
 
 $(BUILD)/bin/%:

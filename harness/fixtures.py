@@ -10,7 +10,7 @@ from typing import Literal
 
 from harness import findings, processes
 from harness.clock import patience
-from harness.findings import Finding, transcript
+from harness.findings import Finding, expect, transcript
 from harness.instruments import Census, census, quiet, returns_to
 from harness.message import pattern
 from harness.server import DRAIN_SECONDS, Server, Target
@@ -136,7 +136,7 @@ class Shared:
         if self._running is None:
             starter = Starter(target, self._root)
             server = starter()
-            server.get("/hello")
+            expect(server.get("/hello").status == 200, "the first GET /hello fails")
             quiet(server)
             self._running = _Running(starter, server, census(server))
             transcript.clear()

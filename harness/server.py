@@ -192,7 +192,9 @@ class Server:
             findings.witnesses.append(self._witness)
 
     def _witness(self) -> str:
-        return xray.brief(self.pid) if self.status is None and self.alive() else ""
+        seen = xray.brief(self.pid) if self.alive() else self.end_text()
+        report = _SANITIZER.search(self.stderr())
+        return f"{seen}; a sanitizer reports: {report[0][:120]}" if report else seen
 
     def end_text(self) -> str:
         """How it ended and its last words, for a Finding."""

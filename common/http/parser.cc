@@ -12,6 +12,7 @@
 #include <cctype>
 #include <string>
 
+#include "http/chunk.hh"
 #include "http/head.hh"
 
 namespace http {
@@ -61,19 +62,13 @@ constexpr std::array<bool, 256> host_characters = [] {
 }();
 
 bool is_host(std::string_view value) {
-  int colons = 0;
-  for (const char c : value) {
+  for (const char c : value)
     if (!host_characters[static_cast<unsigned char>(c)]) return false;
-    if (c == ':') ++colons;
-  }
-  return colons <= 1 || value.starts_with('[');
-}
-
-bool has_bare_lf(std::string_view lines) {
-  for (std::size_t lf = lines.find('\n'); lf != std::string_view::npos;
-       lf = lines.find('\n', lf + 1))
-    if (lf == 0 || lines[lf - 1] != '\r') return true;
-  return false;
+  const std::size_t end = value.starts_with('[') ? value.find(']') : value.find(':');
+  if (end == std::string_view::npos) return !value.starts_with('[');
+  const std::string_view port = value.substr(value[end] == ']' ? end + 1 : end);
+  return port.empty() ||
+         (port[0] == ':' && port.find_first_not_of("0123456789", 1) == std::string_view::npos);
 }
 
 bool has_control(std::string_view text) {
@@ -133,13 +128,15 @@ class BeastParser final : public Parser, private beast::basic_parser<true> {
     }
     while (!refusal_ && !complete_ && taken < input.size()) {
       const std::string_view rest = input.substr(taken);
+      if (chunked() && chunk_left_ == 0 && chunk_lines_are_malformed(rest)) {
+        refuse(malformed_chunk);
+        break;
+      }
       const std::size_t body_before = request_.body.size();
       const std::size_t n = parse(rest, {});
       const std::size_t lines = n - (request_.body.size() - body_before);
       if (std::max(lines, n == 0 ? rest.size() : 0) > max_chunk_lines)
         refuse({Status::bad_request, "a chunk's header or the trailer is longer than 8 KiB"});
-      // Beast looks for the CRLF that ends a chunk's header. A bare LF before it is wrong already.
-      if (n == 0 && chunked() && has_bare_lf(rest)) refuse(malformed_chunk);
       if (n == 0) break;
       taken += n;
     }
@@ -152,7 +149,9 @@ class BeastParser final : public Parser, private beast::basic_parser<true> {
   std::size_t parse(std::string_view bytes, std::string_view head) {
     Error error;
     const std::size_t n = put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
-    if (error && error != beast::error::need_more) refuse(refusal_for(error, head));
+    if (error && error != beast::error::need_more)
+      refuse(head_complete_ && error != beast::error::body_limit ? malformed_chunk
+                                                                 : refusal_for(error, head));
     return n;
   }
 
@@ -203,7 +202,8 @@ class BeastParser final : public Parser, private beast::basic_parser<true> {
         break;
       case beast::field::transfer_encoding:
         only_chunked_ = !has_coding_ && iequals(value, "chunked");
-        chunked_first_ = iequals(value.substr(0, value.find_first_of(" \t,;")), "chunked");
+        chunked_first_ =
+            !has_coding_ && iequals(value.substr(0, value.find_first_of(" \t,;")), "chunked");
         has_coding_ = true;
         break;
       case beast::field::content_length:
@@ -246,19 +246,22 @@ class BeastParser final : public Parser, private beast::basic_parser<true> {
     request_.body.append(bytes.data(), bytes.size());
     return bytes.size();
   }
-  std::size_t on_chunk_body_impl(std::uint64_t, View bytes, Error& error) override {
+  std::size_t on_chunk_body_impl(std::uint64_t left, View bytes, Error& error) override {
+    chunk_left_ = left - bytes.size();
     return on_body_impl(bytes, error);
   }
   void on_finish_impl(Error&) override { complete_ = true; }
 
   void on_body_init_impl(const boost::optional<std::uint64_t>&, Error&) override {}
   // A line break hidden in a quoted extension would end the line for a less careful reader.
-  void on_chunk_header_impl(std::uint64_t, View extension, Error& error) override {
+  void on_chunk_header_impl(std::uint64_t size, View extension, Error& error) override {
+    chunk_left_ = size;
     if (has_control({extension.data(), extension.size()})) refuse(malformed_chunk, error);
   }
   void on_response_impl(int, View, int, Error&) override {}
 
   HeadScanner scanner_;
+  std::uint64_t chunk_left_ = 0;  // bytes of the chunk that is coming in
   int hosts_ = 0;
   int lengths_ = 0;
   bool says_close_ = false;

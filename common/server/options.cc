@@ -32,7 +32,16 @@ void add_for_some(CLI::App& app, const std::string& name, int& value, int standa
 }
 
 void add_seconds(CLI::App& app, const std::string& name, double& value, const std::string& help) {
-  app.add_option(name, value, help)->capture_default_str()->check(CLI::Range(0.001, 86400.0));
+  app.add_option(name, value, help)
+      ->capture_default_str()
+      ->check(
+          [](const std::string& text) {  // CLI::Range would let NaN through
+            double seconds = 0;
+            const bool good =
+                CLI::detail::lexical_cast(text, seconds) && seconds >= 0.001 && seconds <= 86400;
+            return good ? std::string() : "Value " + text + " not in range 0.001 to 86400";
+          },
+          "SECONDS");
 }
 
 http::Duration seconds(double value) {

@@ -42,6 +42,7 @@ TEST(Range, IsReadAsRfc9110Section14Says) {
       {"bytes=99999999999999999999999-", 100, "unsatisfiable"},
       {"bytes=-0", 100, "unsatisfiable"},
       {"bytes=0-", 0, "unsatisfiable"},
+      {"bytes=0-5", 0, "unsatisfiable"},
       {"bytes=-5", 0, "unsatisfiable"},
 
       {"", 100, "ignored"},

@@ -37,8 +37,8 @@ def test_client_that_reads_late(server: Server) -> None:
     expected="the server stops reading: the client's own buffers fill up, the server's do not",
     hint="Output without a bound is a way to fill somebody's memory: while replies wait to be "
     "sent, leave the requests where they are.",
-    try_it="yes \"$(printf 'GET /hello HTTP/1.1\\r\\nHost: a\\r\\n\\r')\" | nc 127.0.0.1 PORT | "
-    "sleep 99",
+    try_it="yes \"$(printf 'GET /hello HTTP/1.1\\r\\nHost: a\\r\\n\\r')\" | "
+    "python3 -m harness.say PORT | sleep 99",
 )
 def test_endless_pipelining(server: Server) -> None:
     """a client that pipelines for ever and never reads fills nobody's memory"""

@@ -76,7 +76,7 @@ def test_rendezvous_alone(server: Server) -> None:
 @story(
     expected="the client that came last is served, whatever the others leave undone",
     hint="Where does the server wait for *one* client's bytes? There everybody else waits too.",
-    try_it="for i in $(seq 20); do nc 127.0.0.1 PORT & done; curl -si URL/hello",
+    try_it="for i in $(seq 20); do python3 -m harness.say PORT & done; curl -si URL/hello",
 )
 def test_stalled_clients(server: Server) -> None:
     """clients that stall do not stop the others, and may go on later, in any order"""
@@ -230,7 +230,7 @@ def test_three_hundred_idle_clients(server: Server) -> None:
     expected="the client over the limit waits, and is served once another one leaves",
     hint="At the limit, stop accepting: the kernel keeps the others in the backlog. When a "
     "client leaves, start again.",
-    try_it="nc 127.0.0.1 PORT & nc 127.0.0.1 PORT & curl -m 3 URL/hello",
+    try_it="python3 -m harness.say PORT & python3 -m harness.say PORT & curl -m 3 URL/hello",
 )
 def test_max_connections(start: Starter) -> None:
     """--max-connections 2 lets the third client wait"""

@@ -224,7 +224,8 @@ def test_query_is_not_path(server: Server) -> None:
 @story(
     expected="an absolute target (GET http://host/hello) means the same as /hello",
     hint="RFC 9112 3.2.2: a server must accept the absolute form, though only proxies need it.",
-    try_it="printf 'GET http://a/hello HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' | nc -N 127.0.0.1 PORT",
+    try_it="printf 'GET http://a/hello HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' | "
+    "python3 -m harness.say PORT --half-close",
 )
 def test_absolute_form(server: Server) -> None:
     """the absolute form of a target"""

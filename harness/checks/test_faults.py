@@ -68,7 +68,8 @@ def test_certain_sigpipe(server: Server) -> None:
     expected="the whole reply, and then the end",
     hint="A client that has said everything may close its half (nc does). recv() = 0 means that "
     "no more requests come; the replies under way are still wanted.",
-    try_it="printf 'GET /hello HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' | nc -N 127.0.0.1 PORT",
+    try_it="printf 'GET /hello HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n' | "
+    "python3 -m harness.say PORT --half-close",
 )
 def test_half_close(server: Server, size: int) -> None:
     """a half-closed client still gets its reply"""
@@ -103,7 +104,8 @@ def test_half_close_after_a_pipeline(server: Server) -> None:
     expected="the connection ends at once: the rest can never come",
     hint="End of input in the middle of a request is the end of that connection (a 400 before it "
     "is kind). If nobody looks for it, the loop is told about it for ever.",
-    try_it="printf 'GET /hel' | nc -N 127.0.0.1 PORT",
+    try_it="printf 'GET /hel' | "
+    "python3 -m harness.say PORT --half-close",
 )
 def test_half_close_in_a_request(server: Server, moment: str) -> None:
     """a half-close in the middle of a request"""

@@ -70,7 +70,7 @@ def test_http_1_0(server: Server) -> None:
     hint="One read can bring several requests: go on with what is left in the buffer before "
     "asking the kernel for more.",
     try_it="printf 'GET /bytes/1 HTTP/1.1\\r\\nHost: a\\r\\n\\r\\nGET /bytes/2 HTTP/1.1\\r\\nHost: "
-    "a\\r\\nConnection: close\\r\\n\\r\\n' | nc 127.0.0.1 PORT",
+    "a\\r\\nConnection: close\\r\\n\\r\\n' | python3 -m harness.say PORT",
 )
 def test_pipelining(server: Server) -> None:
     """pipelined requests are answered in order"""

@@ -37,7 +37,7 @@ def zombies(server: Server) -> int:
 @story(
     expected="its own client sees the end; all others, and new ones, are served; no zombie",
     hint="A child that dies takes one connection along. The parent notices by SIGCHLD.",
-    try_it="nc 127.0.0.1 PORT & kill -9 $(pgrep -P PID); curl -si URL/hello",
+    try_it="python3 -m harness.say PORT & kill -9 $(pgrep -P PID); curl -si URL/hello",
 )
 def test_killed_child(start: Starter) -> None:
     """a killed child hurts only its own client"""

@@ -36,7 +36,8 @@ def served_or_let_go(client: Client) -> bool:
     expected="at the limit it sleeps, serves whom it has, and accepts again when it can",
     hint="accept() fails with EMFILE and the connection stays in the backlog: the listener stays "
     "readable, so a loop spins; with edges nobody tells you again. Pause, and remember to resume.",
-    try_it="prlimit --pid PID --nofile=10; for i in $(seq 9); do nc 127.0.0.1 PORT & done; top",
+    try_it="prlimit --pid PID --nofile=10; for i in $(seq 9); do "
+    "python3 -m harness.say PORT & done; top",
 )
 def test_descriptors_run_out(start: Starter) -> None:
     """no descriptor is left for the next client"""

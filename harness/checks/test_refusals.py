@@ -97,7 +97,7 @@ def test_refused(server: Server, name: str) -> None:
     wanted = " or ".join(map(str, statuses))
     client = server.connect()
     client.send(sent)
-    with tried_by(f"{as_printf(sent)} | nc -q 3 127.0.0.1 PORT"):
+    with tried_by(f"{as_printf(sent)} | python3 -m harness.say PORT"):
         reply = client.reply()
         expect(reply.status in statuses, f"{name}: {reply}", expected=f"status {wanted}")
         expect(reply.closes, f"{name}: no Connection: close; {reply.headers}")

@@ -66,7 +66,7 @@ def converse(server: Server, client: Client, stream: Stream, cuts: list[int]) ->
     hint="TCP carries bytes, not messages: a read can end anywhere, even between CR and LF, and "
     "can bring the beginning of the next request.",
     try_it="(printf 'GET /hello HT'; sleep 1; printf 'TP/1.1\\r\\nHost: a\\r\\nConnection: close"
-    "\\r\\n\\r\\n') | nc 127.0.0.1 PORT",
+    "\\r\\n\\r\\n') | python3 -m harness.say PORT",
 )
 def test_cut_at_every_byte(server: Server, name: str) -> None:
     """requests that arrive in two pieces, cut at every possible place"""

@@ -87,7 +87,7 @@ def test_two_at_once(start: Starter) -> None:
     expected="a client that connects and leaves at once disturbs nobody",
     hint="The first read returns 0 (or ECONNRESET) before any request came. That is an ordinary "
     "end, not an error of the server.",
-    try_it="nc -z 127.0.0.1 PORT; curl URL/hello",
+    try_it="python3 -m harness.say PORT --half-close < /dev/null; curl URL/hello",
 )
 def test_visitor_without_a_word(server: Server) -> None:
     """clients that connect and leave without a word"""

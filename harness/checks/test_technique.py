@@ -29,7 +29,7 @@ def start_for(start: Starter, **options: Option) -> Server:
 @story(
     expected="processes, threads, waits and descriptors as the stage's idea implies",
     hint="`python3 -m harness.xray PID` shows what this check sees, for any running server.",
-    try_it="for i in 1 2 3; do nc 127.0.0.1 PORT & done; python3 -m harness.xray PID",
+    try_it="for i in 1 2 3; do python3 -m harness.say PORT & done; python3 -m harness.xray PID",
 )
 def test_model(start: Starter) -> None:
     """/proc shows the model of this stage, and nothing else"""
@@ -66,7 +66,8 @@ def test_pool_does_not_grow(start: Starter) -> None:
     expected="the loop waits for events even while a request is half there",
     hint="A thread that waits in recv() or send() waits for one client; in an event loop all the "
     "others wait with it.",
-    try_it="printf 'GET /hel' | nc 127.0.0.1 PORT & python3 -m harness.xray $(pgrep -n server)",
+    try_it="(printf 'GET /hel'; sleep 9) | python3 -m harness.say PORT & "
+    "python3 -m harness.xray PID",
 )
 def test_never_waits_for_one(start: Starter) -> None:
     """an event loop never waits for one client only"""

@@ -30,7 +30,8 @@ def answered_or_ended(client: Client, *statuses: int) -> None:
     expected="the connection ends once --idle-timeout is over, without a reply to no request",
     hint="Between requests a client may be silent for --idle-timeout seconds: blocking servers "
     "use SO_RCVTIMEO or poll(), loops wait no longer than until the nearest deadline.",
-    try_it="(printf 'GET /hello HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n'; sleep 9) | nc 127.0.0.1 PORT",
+    try_it="(printf 'GET /hello HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n'; sleep 9) | "
+    "python3 -m harness.say PORT",
 )
 def test_idle_client(start: Starter) -> None:
     """an idle client is let go after --idle-timeout"""
@@ -46,7 +47,7 @@ def test_idle_client(start: Starter) -> None:
 @story(
     expected="a client that never says a word is let go",
     hint="The first request has a deadline as well; else a thousand silent clients stay for ever.",
-    try_it="time nc 127.0.0.1 PORT < /dev/null",
+    try_it="time python3 -m harness.say PORT < /dev/null",
 )
 def test_client_without_a_word(start: Starter) -> None:
     """a client that never says a word is let go"""
@@ -92,7 +93,7 @@ def test_answering_is_not_idle(start: Starter) -> None:
     expected="408 once --header-timeout is over, and the end",
     hint="The deadline is for the whole head. If each byte starts it anew, then a client that "
     "sends a byte a second keeps its place for hours (slowloris).",
-    try_it="(printf 'GET /'; while sleep 1; do printf a; done) | nc 127.0.0.1 PORT",
+    try_it="(printf 'GET /'; while sleep 1; do printf a; done) | python3 -m harness.say PORT",
 )
 def test_slow_head(start: Starter, trickle: bool) -> None:
     """a head that comes too slowly is answered with 408"""

@@ -106,7 +106,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   const std::size_t recipe = std::min<std::size_t>(1 + data[0] % 16, size);
   const std::string_view stream = input.substr(recipe);
-  require(heard(stream, Recipe(input.substr(1, recipe - 1))) == heard(stream, Recipe({})),
-          "the pieces make no difference");
+  const std::string pieces = heard(stream, Recipe(input.substr(1, recipe - 1)));
+  const std::string whole = heard(stream, Recipe({}));
+  if (pieces != whole)
+    std::fprintf(stderr, "in pieces:\n%s\n\nwhole:\n%s\n\n", pieces.c_str(), whole.c_str());
+  require(pieces == whole, "the pieces make no difference");
   return 0;
 }
