@@ -134,14 +134,20 @@ class Shared:
         if self._running and self._running.server.target != target:
             self.discard()
         if self._running is None:
-            starter = Starter(target, self._root)
-            server = starter()
-            expect(server.get("/hello").status == 200, "the first GET /hello fails")
-            quiet(server)
-            self._running = _Running(starter, server, census(server))
+            self._running = self._begin(Starter(target, self._root))
             transcript.clear()
         findings.run_options = ""
         return self._running.server
+
+    def _begin(self, starter: Starter) -> _Running:
+        try:
+            server = starter()
+            expect(server.get("/hello").status == 200, "the very first GET /hello fails")
+            quiet(server)
+            return _Running(starter, server, census(server))
+        except BaseException:
+            starter.sweep()
+            raise
 
     def inspect(self) -> None:
         """Require that the server lives and holds on to nothing of the check's clients."""

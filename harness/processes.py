@@ -17,7 +17,7 @@ from harness import proc
 SANITIZER_OPTIONS = {
     "ASAN_OPTIONS": "exitcode=99:detect_leaks=1:disable_coredump=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99",
-    "TSAN_OPTIONS": "exitcode=99:halt_on_error=0:second_deadlock_stack=1",
+    "TSAN_OPTIONS": "exitcode=99:report_thread_leaks=0:second_deadlock_stack=1",
 }
 
 _PR_SET_PDEATHSIG = 1

@@ -58,6 +58,9 @@ class Session {
   // Nothing has come of a request, and nothing is left of a reply: may be closed at any time.
   [[nodiscard]] bool idle() const noexcept;
 
+  // The last reply is out, and what the client still sends is read away for a while.
+  [[nodiscard]] bool lingering() const noexcept { return end_ == End::lingering; }
+
  private:
   enum class End : std::uint8_t { no, after_replies, lingering, closed };
 

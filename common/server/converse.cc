@@ -42,7 +42,7 @@ class Conversation {
     for (;;) {
       context_.answer(session_);
       switch (session_.want()) {
-        case Want::read: session_.idle() ? rest() : receive(session_.deadline() - now_); break;
+        case Want::read: read(); break;
         case Want::write: send(); break;
         case Want::wait: wait(); break;
         case Want::half_close: half_close(); break;
@@ -55,8 +55,16 @@ class Conversation {
   }
 
  private:
-  // Waits for a request to begin. A stop, or a pool with better use for this thread, ends that by
-  // shutting the socket down for reading: recv(2) then says that there is no more to come.
+  void read() {
+    if (session_.idle() || session_.lingering())
+      rest();
+    else
+      receive(session_.deadline() - now_);
+  }
+
+  // Waits for a request to begin, or for the client to leave. A stop, or a pool with better use for
+  // this thread, ends that by shutting the socket down for reading: recv(2) then says that there is
+  // no more to come.
   void rest() {
     const Stop::Wake wake(client_.get());
     const Duration limit = session_.deadline() - now_;

@@ -225,7 +225,7 @@ def test_three_hundred_idle_clients(server: Server) -> None:
         client.close()
 
 
-@pytest.mark.only(*CONCURRENT)
+@pytest.mark.only(*(model for model in CONCURRENT if model != stages.POOL))
 @story(
     expected="the client over the limit waits, and is served once another one leaves",
     hint="At the limit, stop accepting: the kernel keeps the others in the backlog. When a "

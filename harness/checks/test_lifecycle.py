@@ -236,7 +236,7 @@ def test_drain_serves_the_queue(start: Starter) -> None:
     expected="one whole line for each request, none torn, none twice",
     hint="Lines that several threads or processes write in pieces get mixed; a buffer that is "
     "copied by fork() is written twice. One line, one write().",
-    try_it="make run STAGE=... ARGS=--access-log; curl -s URL/hello",
+    try_it="curl -s 'URL/hello?who=[1-8]'",
 )
 def test_access_log(start: Starter) -> None:
     """the access log has one whole line for each request"""

@@ -15,7 +15,7 @@ COMMON = (
 REFUSED_BY = {
     "--workers": set(stages.MODELS) - {stages.POOL, stages.HANDOVER},
     "--queue": set(stages.MODELS) - {stages.POOL},
-    "--max-connections": {stages.ITERATIVE},
+    "--max-connections": {stages.ITERATIVE, stages.POOL},  # its workers and queue bound it
 }
 
 

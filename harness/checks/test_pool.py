@@ -16,7 +16,7 @@ from harness.message import get
 @story(
     expected="as many clients meet as there are workers, and not one more",
     hint="W workers serve W clients at once. Count the threads that serve, and what wakes them.",
-    try_it="make run STAGE=03 ARGS='--workers 3'",
+    try_it="for i in 1 2 3; do curl -s 'URL/rendezvous?n=3&ms=5000' & done; wait",
 )
 def test_pool_has_exactly_its_workers(start: Starter) -> None:
     """--workers 3 means that three meet and four do not"""

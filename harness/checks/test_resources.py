@@ -91,7 +91,7 @@ def test_bad_requests_leave_nothing(start: Starter) -> None:
     expected="nothing runs while nothing happens",
     hint="A loop that asks again and again whether there is something to do burns a core for "
     "nothing: no timeout of 0, no interest in what is always true, no polling every few ms.",
-    try_it="make run STAGE=...; top -p PID",
+    try_it="top -p PID",
 )
 def test_idle_server_uses_no_cpu(start: Starter) -> None:
     """no CPU is used with no client, with idle ones, and with one that does not read"""

@@ -15,7 +15,6 @@ from harness.server import Server
     expected="one line: listening on http://127.0.0.1:PORT stage=NAME pid=PID",
     hint="Scripts, the benchmark and this harness find the server by this line: it names the "
     "port that the kernel chose, and comes once connects succeed.",
-    try_it="make run STAGE=... PORT=0",
 )
 def test_ready_line_tells_the_truth(server: Server) -> None:
     """the ready line names the stage, the process and the port"""
@@ -41,7 +40,7 @@ def test_standard_output_is_one_line(start: Starter) -> None:
 @story(
     expected="exit status 1 and one line on standard error that says why",
     hint="bind() fails with EADDRINUSE: print the reason, not a stack trace, and exit with 1.",
-    try_it="make run STAGE=... PORT=8080     # a second time, while the first one runs",
+    try_it="build/bin/NN-name --port PORT; echo $?     # while the first one runs",
 )
 def test_port_in_use(start: Starter) -> None:
     """a port that is in use ends the start with one line and exit status 1"""

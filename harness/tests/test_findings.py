@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import clock, processes, stages
+from harness import clock, proc, processes, stages
 from harness.findings import Finding, Transcript, difference
+from harness.fixtures import Shared
 from harness.instruments import (
     accepted, at_rest, census, consumed, frozen, not_spinning, quiet, returns_to, sleeps,
 )  # fmt: skip
@@ -135,6 +137,19 @@ def test_bad_ends(
     with pytest.raises(Finding, match=words):
         server.finish()
     assert not processes.strays(server.pid, server._mark, 0), "the sweep has left something"
+
+
+def test_a_shared_server_that_fails_its_first_request_is_swept(tmp_path: Path) -> None:
+    shared = Shared(tmp_path)
+    target = Target(stages.find("02"), program(tmp_path, "closes-early"))
+    with pytest.raises(Finding) as caught:
+        shared.server(target)
+    assert "body that were announced" in caught.value.actual
+    assert not [pid for pid in proc.children(os.getpid()) if _runs(pid, "closes-early")]
+
+
+def _runs(pid: int, word: str) -> bool:
+    return word in proc.read_text(f"/proc/{pid}/cmdline")
 
 
 def test_the_report_has_its_five_parts(tmp_path: Path) -> None:

@@ -84,6 +84,12 @@ void wait_while(Condition condition) {
   while (condition()) blocked.sleep();
 }
 
+void stop_children() {
+  const Stop::Blocked blocked;  // nobody is collected now, so each pid is still who we think
+  for (const auto& place : shared->pids)
+    if (const pid_t pid = place; pid != 0 && pid != ::getpid()) ::kill(pid, SIGTERM);
+}
+
 void serve(server::Context& context) {
   shared = &context.service.shared();
   collect_children();
@@ -106,8 +112,7 @@ void serve(server::Context& context) {
     }
   }
   context.listener.close();
-  for (const auto& pid : shared->pids)
-    if (pid != 0 && pid != ::getpid()) ::kill(pid, SIGTERM);
+  stop_children();
   wait_while([] { return children > 0; });
 }
 

@@ -94,11 +94,20 @@ class Clients {
   std::list<Client> finished_;
 };
 
+// What a thread needs at the least depends on the build (sanitizers keep a lot there), so we try.
 void use_small_stacks() {
   pthread_attr_t attributes;
   ::pthread_attr_init(&attributes);
-  ::pthread_attr_setstacksize(&attributes, stack_size);
-  ::pthread_setattr_default_np(&attributes);  // std::thread has no say in this
+  for (std::size_t size = stack_size;; size *= 2) {
+    ::pthread_attr_setstacksize(&attributes, size);
+    ::pthread_setattr_default_np(&attributes);  // std::thread has no say in this
+    try {
+      std::thread([] {}).join();
+      break;
+    } catch (const std::system_error&) {
+      if (size > 64 * stack_size) throw;
+    }
+  }
   ::pthread_attr_destroy(&attributes);
 }
 
