@@ -63,6 +63,23 @@ def test_certain_sigpipe(server: Server) -> None:
         expect(server.get("/hello").status == 200, "the next client is not served")
 
 
+@story(
+    expected="the server sleeps until the answer is due, or lets the client go at once",
+    hint="Errors and hang-ups are reported whether you asked for them or not, also for a connection "
+    "from which you want nothing just now. Whoever does nothing about them is woken for ever.",
+    try_it="curl -m 1 'URL/sleep?ms=20000'; python3 -m harness.xray PID",
+)
+def test_gone_while_its_answer_is_to_come(server: Server) -> None:
+    """a client resets the connection while its answer is still to come"""
+    client = server.connect()
+    client.send(get("/sleep?ms=1500"))
+    consumed(server, client)
+    quiet(server)
+    client.reset()
+    not_spinning(server, "while the answer to a client that is gone is still to come")
+    expect(server.get("/hello").status == 200, "the next client is not served")
+
+
 @pytest.mark.parametrize("size", [13, BODY], ids=["small", "16-MiB"])
 @story(
     expected="the whole reply, and then the end",
