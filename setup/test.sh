@@ -51,3 +51,4 @@ part "02 and 03 under TSan" \
 
 printf '\n== make test: all of it passed, in %d s\n' "$SECONDS"
 printf '%s\n' "${summary[@]}"
+printf 'parts: %d passed, 0 failed\n' "${#summary[@]}"
