@@ -7,6 +7,11 @@ CXX := g++
 endif
 CLANG_CXX ?= clang++
 
+# All cores, unless -j says otherwise.
+ifeq ($(MAKELEVEL)$(findstring -j,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
 # make SANITIZE=address,undefined ... builds into a folder of its own.
 SANITIZE ?=
 BUILD    := build$(if $(SANITIZE),/$(SANITIZE))

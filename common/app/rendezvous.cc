@@ -48,7 +48,10 @@ void Rendezvous::count(http::Time now) {
 
 bool Rendezvous::met(http::Time now) {
   if (guest_ == nullptr) return false;
-  guest_->seen.store(nanoseconds(now), std::memory_order_relaxed);
+  // Whoever has not looked for so long was not counted by those who came meanwhile.
+  const bool was_away = nanoseconds(now) - guest_->seen.load() > presumed_dead;
+  guest_->seen.store(nanoseconds(now));
+  if (was_away) count(now);
   return (guest_->party.load() & met_bit) != 0;
 }
 
