@@ -17,8 +17,8 @@
 
 namespace {
 
-constexpr int trips = 500;    // in a batch
-constexpr int batches = 12;   // the quickest one counts: nobody else was on either cpu
+constexpr int trips = 500;              // in a batch
+constexpr int batches = 12;             // the quickest one counts: nobody else was on either cpu
 alignas(128) std::atomic<int> ball{0};  // even: on the near side, odd: on the far side
 
 void pin(int cpu) {
