@@ -65,8 +65,8 @@ def test_certain_sigpipe(server: Server) -> None:
 
 @story(
     expected="the server sleeps until the answer is due, or lets the client go at once",
-    hint="Errors and hang-ups are reported whether you asked for them or not, also for a connection "
-    "from which you want nothing just now. Whoever does nothing about them is woken for ever.",
+    hint="Errors and hang-ups are reported whether you asked for them or not, also for a "
+    "connection from which you want nothing just now. Whoever ignores them is woken for ever.",
     try_it="curl -m 1 'URL/sleep?ms=20000'; python3 -m harness.xray PID",
 )
 def test_gone_while_its_answer_is_to_come(server: Server) -> None:
