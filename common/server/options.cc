@@ -53,9 +53,14 @@ http::Duration seconds(double value) {
 int descriptors_for_clients() {
   rlimit files{};
   if (::getrlimit(RLIMIT_NOFILE, &files) == -1) return 1000;
-  files.rlim_cur = files.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &files);  // raising the soft limit to the hard one needs no privilege
   return std::max(1, static_cast<int>(std::min<rlim_t>(files.rlim_max, 1'000'000)) - 64);
+}
+
+void raise_descriptor_limit() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) == -1) return;
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
 }
 
 std::optional<Options> parse_options(int argc, char** argv, const Stage& stage, int& exit_status) {

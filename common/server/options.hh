@@ -21,8 +21,11 @@ struct Stage {
   int connections = 0;    // --max-connections likewise
 };
 
-// As many connections as the descriptor limit allows, less those a server needs for itself.
+// As many connections as the hard descriptor limit allows, less those a server needs for itself.
 [[nodiscard]] int descriptors_for_clients();
+
+// Raises the soft descriptor limit to the hard one, which needs no privilege (getrlimit(2)).
+void raise_descriptor_limit();
 
 struct Options {
   std::string host = "127.0.0.1";

@@ -46,6 +46,7 @@ int run(int argc, char** argv, const Stage& stage, net::Listener::Mode mode,
   const auto options = parse_options(argc, argv, stage, exit_status);
   if (!options) return exit_status;
   try {
+    raise_descriptor_limit();
     const Stop stop(options->drain_timeout);  // before anybody can know that we are here
     app::Service service(std::string(stage.name), std::string(stage.idea), options->root);
     service.shared().process_started(::getpid());
