@@ -64,7 +64,7 @@ doctor:  ## what this machine lacks, and the line that fixes it
 
 run:  ## make run STAGE=06 [PORT=8080] [ARGS="--help"]: run one server here
 	@test $(words $(STAGE)) = 1 || { echo 'which one? make run STAGE=06 [PORT=8080] [ARGS="..."]'; exit 2; }
-	@$(MAKE) --no-print-directory $(CHOSEN)
+	@$(MAKE) -s --no-print-directory $(CHOSEN)
 	@exec $(BUILD)/bin/$(CHOSEN) $(if $(PORT),--port $(PORT)) $(ARGS)
 
 # With SANITIZE= it is one build that is tested; without, all that `make test` promises.
@@ -87,7 +87,7 @@ check: $(CHOSEN)  ## only the checks from outside: make check STAGE=05 [ARGS="-k
 	$(PYTHON) -m pytest harness/checks --bin-dir $(BUILD)/bin --stage "$(CHOSEN)" $(ARGS)
 
 bench: deps  ## compare with wrk beside nginx [STAGE="05 06"] [LOAD="hello file"] [ROUNDS=4]
-	@$(MAKE) --no-print-directory -j $(CHOSEN) $(TOOLS)
+	@$(MAKE) -s --no-print-directory $(CHOSEN) $(TOOLS)
 	@$(PYTHON) -m harness.bench $(if $(STAGE),--stage "$(CHOSEN)") $(if $(LOAD),--load "$(LOAD)") \
 	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(ARGS)
 

@@ -4,7 +4,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-/usr/bin/python3}
-jobs=$(nproc)
 summary=()
 
 # part TITLE COMMAND...: runs the command and notes how long it took.
@@ -35,7 +34,7 @@ check_all() {
   return $failed
 }
 
-build() { make --no-print-directory -j"$jobs" "$@"; }
+build() { make -s --no-print-directory "$@"; }
 check() { "$python" -m pytest -q "$@"; }
 
 part "build all servers" build
