@@ -13,6 +13,7 @@
 
 #include "net/error.hh"
 #include "server/log.hh"
+#include "server/options.hh"
 #include "server/stop.hh"
 
 namespace {
@@ -43,6 +44,7 @@ std::string fate(int status) {
 Crew::Crew(int size, app::Shared& shared, Work work)
     : shared_(shared),
       work_(std::move(work)),
+      places_(server::descriptors_for_clients()),
       workers_(static_cast<std::size_t>(std::min(size, most))) {}
 
 std::atomic<int>& Crew::load_of(const Worker& worker) {
@@ -77,6 +79,7 @@ void Crew::start(std::size_t i, http::Time now) {
   }
   worker.pid = pid;
   worker.channel = std::move(ends.master);
+  worker.takes = true;
   worker.start = now;
   shared_.process_started(pid);
 }
@@ -115,14 +118,14 @@ int Crew::load() const {
 bool Crew::hand_over(const net::Fd& client) {
   std::vector<std::pair<int, Worker*>> by_load;
   for (Worker& worker : workers_)
-    if (worker.channel.is_open()) by_load.emplace_back(load_of(worker), &worker);
+    if (worker.takes && load_of(worker) < places_) by_load.emplace_back(load_of(worker), &worker);
   std::sort(by_load.begin(), by_load.end());
   for (auto& [seen, worker] : by_load) {
     ++load_of(*worker);  // first: the worker may be done with the client before we are back
     const channel::Handed handed = channel::hand_over(worker->channel, client);
     if (handed == channel::Handed::over) return true;
     --load_of(*worker);
-    if (handed == channel::Handed::dead) worker->channel.reset();
+    if (handed == channel::Handed::dead) worker->takes = false;
   }
   return false;
 }
@@ -147,5 +150,6 @@ void Crew::bury(Worker& worker, http::Time now) {
   worker.pid = 0;
   worker.process.reset();
   worker.channel.reset();
+  worker.takes = false;
   worker.start = now + worker.pause;
 }

@@ -16,7 +16,8 @@
 struct Worker {
   pid_t pid = 0;       // 0: not running
   net::Fd process;     // a pidfd: readable when the worker has ended
-  net::Fd channel;     // the master's end; closed once nobody is at the other
+  net::Fd channel;     // the master's end
+  bool takes = false;  // clients; no longer when it has shut its end, to drain
   http::Time start{};  // when it was started, or is to be
   http::Duration pause{};
 };
@@ -37,7 +38,8 @@ class Crew {
   [[nodiscard]] bool is_empty() const;
   [[nodiscard]] int load() const;  // clients of all workers
 
-  // False when nobody takes the client now; the channels that were full are worth a poll(2).
+  // False when nobody can take the client now: all channels are full, all workers are at their
+  // descriptor limit, or dead. Worth another try a little later.
   [[nodiscard]] bool hand_over(const net::Fd& client);
 
   // Tells all workers that no more clients come: they finish and leave.
@@ -57,6 +59,7 @@ class Crew {
 
   app::Shared& shared_;
   Work work_;
+  const int places_;  // of one worker: more descriptors than that it cannot have
   std::vector<Worker> workers_;
   app::SharedMemory<Loads> loads_ = app::map_shared<Loads>();
 };

@@ -29,6 +29,7 @@ namespace {
 
 constexpr int accept_batch = 64;  // clients taken in a row, before the workers get their turn
 constexpr auto accept_again = std::chrono::milliseconds(50);
+constexpr auto try_again = std::chrono::milliseconds(10);  // when no worker could take the client
 
 class Master {
  public:
@@ -56,32 +57,28 @@ class Master {
     run_worker(context_, std::move(channel), load);
   }
 
-  // The stop signal, the listener, and two rows a worker: its life, and its channel while a client
-  // is in hand for whom there was no room. poll(2) passes over rows whose descriptor is -1.
+  // For the stop signal, a client, or the end of a worker. poll(2) passes over rows whose
+  // descriptor is -1.
   void wait() {
     const bool accepts = !draining_ && !in_hand_.is_open() && accept_from_ <= now_;
     std::vector<pollfd> table;
-    const auto ask = [&table](bool really, int fd, short events) {
-      table.push_back({.fd = really ? fd : -1, .events = events, .revents = 0});
+    const auto ask = [&table](bool really, int fd) {
+      table.push_back({.fd = really ? fd : -1, .events = POLLIN, .revents = 0});
     };
-    ask(!draining_, context_.stop.descriptor(), POLLIN);
-    ask(accepts, context_.listener.get(), POLLIN);
-    for (const Worker& worker : crew_.workers()) {
-      ask(true, worker.process.get(), POLLIN);
-      ask(in_hand_.is_open(), worker.channel.get(), POLLOUT);
-    }
+    ask(!draining_, context_.stop.descriptor());
+    ask(accepts, context_.listener.get());
+    for (const Worker& worker : crew_.workers()) ask(true, worker.process.get());
 
     http::Time due = draining_ ? http::Time::max() : crew_.next_start();
     if (!draining_ && accept_from_ > now_) due = std::min(due, accept_from_);
-    // Room in a channel is an event, but the end of ETOOMANYREFS is none.
-    if (in_hand_.is_open()) due = std::min(due, now_ + accept_again);
+    if (in_hand_.is_open()) due = std::min(due, now_ + try_again);
     if (::poll(table.data(), table.size(), server::milliseconds_until(due, now_)) == -1) {
       if (errno != EINTR) net::throw_errno("poll");
       return;
     }
     now_ = http::Clock::now();
     for (std::size_t i = 0; i < crew_.workers().size(); ++i)
-      if (table[2 + 2 * i].revents != 0) crew_.bury(crew_.workers()[i], now_);
+      if (table[2 + i].revents != 0) crew_.bury(crew_.workers()[i], now_);
     if (table[1].revents != 0) accept_clients();
     if (table[0].revents != 0) drain();
   }
