@@ -14,9 +14,11 @@ from typing import Protocol
 
 from harness import message
 from harness.clock import patience
-from harness.findings import Finding, excerpt, transcript
+from harness.findings import Finding, excerpt, tell, transcript
 from harness.message import MalformedError, Response
 
+SENDS, RECEIVES = "sends", "receives"  # what watchers are told with bytes
+CONNECTS, CLOSES, SERVER_CLOSES = "connects", "closes", "sees the server close"
 NO_PROGRESS_SECONDS = 6.0  # a reply that stands still for longer is given up
 _READ_SIZE = 256 * 1024
 _HEAD_LIMIT = 64 * 1024
@@ -58,6 +60,10 @@ class Client:
             self._socket.close()
             raise Finding(f"connect to port {peer.port}: {error}") from error
         self.port = self._socket.getsockname()[1]
+        tell(self, CONNECTS)
+
+    def __str__(self) -> str:
+        return self.name
 
     @property
     def open(self) -> bool:
@@ -68,8 +74,10 @@ class Client:
 
     def send(self, data: bytes, *, quietly: bool = False) -> None:
         """Send all of `data`; a connection that ends meanwhile is a Finding."""
-        if not quietly:
-            transcript.note(self.name, excerpt(data))
+        if quietly:
+            tell(self, SENDS, data)
+        else:
+            transcript.note(self, excerpt(data), data)
         try:
             self._socket.sendall(data)
         except OSError as error:
@@ -87,25 +95,28 @@ class Client:
         finally:
             self._socket.settimeout(deadline)
         self.sent += taken
+        tell(self, SENDS, data[:taken])
         return taken
 
     def urgent(self, byte: bytes) -> None:
         """Send one byte of urgent (out of band) data."""
-        transcript.note(self.name, "one byte of urgent data")
+        transcript.note(self, "one byte of urgent data")
         self._socket.send(byte, socket.MSG_OOB)
 
     def half_close(self) -> None:
         """Say that no more will be sent; replies can still come."""
-        transcript.note(self.name, "shutdown(SHUT_WR)")
+        transcript.note(self, "shutdown(SHUT_WR)")
         self._socket.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         """Close in the ordinary way. May be called twice."""
+        if self.open:
+            tell(self, CLOSES)
         self._socket.close()
 
     def reset(self) -> None:
         """Close with RST: SO_LINGER with a time of zero."""
-        transcript.note(self.name, "resets the connection (RST)")
+        transcript.note(self, "resets the connection (RST)")
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.close()
 
@@ -160,8 +171,9 @@ class Client:
     def ends(self) -> bool:
         """Wait until the connection ends in whatever way, throwing away what still comes."""
         try:
-            while self._socket.recv(_READ_SIZE):
-                pass
+            while data := self._socket.recv(_READ_SIZE):
+                tell(self, RECEIVES, data)
+            tell(self, SERVER_CLOSES)
         except TimeoutError:
             return False
         except OSError:
@@ -174,12 +186,13 @@ class Client:
         try:
             while count > 0 and (data := self._socket.recv(_READ_SIZE)):
                 count -= len(data)
+                tell(self, RECEIVES, data)
         except OSError:
             pass
 
     def ends_while_sending(self, data: bytes, seconds: float) -> bool:
         """Send `data` again and again; whether the server cuts that off within `seconds`."""
-        transcript.note(self.name, f"{excerpt(data)}, again and again")
+        transcript.note(self, f"{excerpt(data)}, again and again")
         deadline = time.monotonic() + patience(seconds)
         while time.monotonic() < deadline:
             try:
@@ -278,6 +291,7 @@ class Client:
             raise ClosedError(
                 f"the server closed{had}, while {self.name} waited for {waiting_for}"
             )
+        tell(self, RECEIVES if data else SERVER_CLOSES, data)
         self._pending += data
         return bool(data)
 

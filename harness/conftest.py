@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness import clock, findings, processes, stages
-from harness.findings import Finding, report, transcript
+from harness.findings import Finding, report, rows, transcript
 from harness.fixtures import Shared, Starter, make_root
 from harness.server import Server, Target
 
@@ -21,7 +21,7 @@ ORDER = (  # cheap to costly; the last one ends the server that the others have 
 )  # fmt: skip
 SLOWDOWN = {"address": 2.0, "undefined": 1.2, "thread": 3.0}
 _outcome = pytest.StashKey[bool]()
-_shared = pytest.StashKey[Shared]()
+told = pytest.StashKey[dict[str, str]]()  # of a check that failed: its rows, "case" first
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -154,6 +154,7 @@ def start(target: Target, root: Path, request: pytest.FixtureRequest) -> Iterato
 def pytest_runtest_setup(item: pytest.Item) -> None:
     transcript.clear()
     findings.witnesses.clear()
+    findings.speakers.clear()
     findings.run_options = ""
 
 
@@ -171,14 +172,17 @@ def pytest_runtest_makereport(
 
 def _explain(item: pytest.Item, finding: Finding) -> str:
     marker = item.get_closest_marker("story")
-    told = dict(marker.kwargs) if marker else {}
+    story = dict(marker.kwargs) if marker else {}
     function = getattr(item, "function", None)
-    title = " ".join(((function and function.__doc__) or item.name).split("\n\n")[0].split())
+    case = " ".join(((function and function.__doc__) or item.name).split("\n\n")[0].split())
+    title = case
     if target := _target(item):
-        title = f"{target.stage.name}: {title}"
-        command = finding.try_it or told.get("try_it", "")
-        told["try_it"] = _try_it(command, target.stage.number)
-    return report(title, finding, told=told, again=f"python3 -m pytest '{item.nodeid}'")
+        title = f"{target.stage.name}: {case}"
+        command = finding.try_it or story.get("try_it", "")
+        story["try_it"] = _try_it(command, target.stage.number)
+    found = rows(finding, told=story, again=f"python3 -m pytest '{item.nodeid}'")
+    item.stash[told] = {"case": case, **found}
+    return report(title, found)
 
 
 def _try_it(command: str, number: str) -> str:

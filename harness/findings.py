@@ -8,8 +8,10 @@ only has to say what it saw.
 from __future__ import annotations
 
 import contextlib
+import re
 import textwrap
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import pytest
 
@@ -19,8 +21,30 @@ _LABEL_WIDTH = 10
 _TEXT_WIDTH = 88
 _STEPS_SHOWN = 9
 
+Watcher = Callable[[object, str, bytes], None]
+
 witnesses: list[Callable[[], str]] = []  # each describes one server of the check under way
+watchers: list[Watcher] = []  # told of every step as it happens, and of the bytes: `make try`
+speakers: list[Callable[[], str]] = []  # each gives what such a server wrote to standard error
 run_options = ""  # of the server that was started last, for `make run ... ARGS=`
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Code that is still to be written: a server ran into it, and said so (exit status 70)."""
+
+    what: str  # "lab 04: advance()"
+    hint: str
+
+
+_MISSING = re.compile(r"^not implemented: (.*?) \(hint: (.*)\)$", re.MULTILINE)
+
+
+def missing(also: str = "") -> Missing | None:
+    """What a server of this check was not able to do because nobody has written it yet."""
+    texts = [*(speak() for speak in speakers), also]
+    found = next((match for text in texts if (match := _MISSING.search(text))), None)
+    return Missing(found[1], found[2]) if found else None
 
 
 class Finding(AssertionError):  # noqa: N818 - the project's word for what a check found
@@ -59,6 +83,12 @@ def tried_by(command: str) -> Iterator[None]:
         raise
 
 
+def tell(who: object, what: str, data: bytes = b"") -> None:
+    """Let those who watch know what `who` (a client, or a name) does, and with which bytes."""
+    for watcher in watchers:
+        watcher(who, what, data)
+
+
 class Transcript:
     """What a check did, in order and in few words. Repeated steps are counted, not repeated."""
 
@@ -68,8 +98,10 @@ class Transcript:
     def clear(self) -> None:
         self._steps.clear()
 
-    def note(self, actor: str, step: str) -> None:
-        """Write down that `actor` (a client's name, or the harness) did `step`."""
+    def note(self, who: object, step: str, data: bytes = b"") -> None:
+        """Write down that `who` (a client, or the harness by name) did `step`, with `data`."""
+        tell(who, step, data)
+        actor = str(who)
         if self._steps and self._steps[-1][0] == step:
             _, actors, count = self._steps.pop()
             self._steps.append((step, actors | {actor}, count + 1))
@@ -95,10 +127,10 @@ class Transcript:
 transcript = Transcript()
 
 
-def report(title: str, finding: Finding, *, told: dict[str, str], again: str) -> str:
-    """The text a reader sees. `told` holds the check's story; where the finding has words of its
-    own for what was expected and for the hint, these go first."""
-    rows = {
+def rows(finding: Finding, *, told: dict[str, str], again: str) -> dict[str, str]:
+    """What a reader is told, by label. `told` holds the check's story; where the finding has words
+    of its own for what was expected and for the hint, these go first."""
+    found = {
         "sent": finding.sent or "nothing",
         "expected": finding.expected or told.get("expected", ""),
         "actual": finding.actual,
@@ -107,8 +139,17 @@ def report(title: str, finding: Finding, *, told: dict[str, str], again: str) ->
         "try it": told.get("try_it", ""),
         "again": again,
     }
-    body = "\n".join(_row(label, text) for label, text in rows.items() if text)
-    return f":( {title}\n{body}"
+    return {label: text for label, text in found.items() if text}
+
+
+def report(title: str, told: dict[str, str]) -> str:
+    """The text a reader sees: a title, and rows under their labels."""
+    return "\n".join([f":( {title}", *report_rows(told)])
+
+
+def report_rows(told: dict[str, str]) -> list[str]:
+    """The rows alone, each wrapped under its label."""
+    return [_row(label, text) for label, text in told.items() if text]
 
 
 def _row(label: str, text: str) -> str:

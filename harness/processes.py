@@ -20,6 +20,9 @@ SANITIZER_OPTIONS = {
     "TSAN_OPTIONS": "exitcode=99:report_thread_leaks=0:second_deadlock_stack=1",
 }
 
+WRITES_AT_MOST = 64 * 1024 * 1024  # bytes into a file; a server says a line or two
+PROCESSES_AT_MOST = 8192  # of one user (getrlimit(2); root is not bound by it)
+
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -32,9 +35,20 @@ def become_subreaper() -> None:
 
 
 def before_exec() -> None:
-    """For a server's process, before its program starts: no core files, no life without us."""
+    """For a server's process, before its program starts: no core files, no endless output, no
+    life without us; and if memory runs out, it is this process that the kernel ends first."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _lower(resource.RLIMIT_FSIZE, WRITES_AT_MOST)
+    _lower(resource.RLIMIT_NPROC, PROCESSES_AT_MOST)
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
+        score.write("1000")
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _lower(kind: int, most: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    if hard == resource.RLIM_INFINITY or hard > most:
+        resource.setrlimit(kind, (most, most))
 
 
 def own(pid: int) -> None:
@@ -79,6 +93,12 @@ def kill(pid: int) -> None:
         _reap(pid)
 
 
+def kill_group(leader: int) -> None:
+    """SIGKILL to the process group that `leader` made, if it is still there; never raises."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
 def _reap(pid: int) -> None:
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
@@ -88,6 +108,8 @@ def status_text(status: int | None) -> str:
     """`exit status 1`, `killed by SIGPIPE`."""
     if status is None:
         return "still running"
+    if status == -signal.SIGXFSZ:
+        return f"killed by SIGXFSZ: it wrote more than {WRITES_AT_MOST >> 20} MiB of output"
     if status < 0:
         return f"killed by {signal.Signals(-status).name}"
     return f"exit status {status}"

@@ -23,6 +23,7 @@ from harness.stages import Stage
 
 READY_SECONDS = 10.0
 END_SECONDS = 12.0
+SWEEP_SECONDS = 10.0
 DRAIN_SECONDS = 5.0  # given to every server as --drain-timeout
 _READY = re.compile(r"listening on http://([\d.]+):(\d+) stage=(\S+) pid=(\d+)\n")
 _SANITIZER = re.compile(r"(ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:).*")
@@ -188,6 +189,8 @@ class Server:
         return told + (f"; {backlog} connections wait in the backlog" if backlog else "")
 
     def _testify(self) -> None:
+        if self.stderr not in findings.speakers:
+            findings.speakers.append(self.stderr)
         if self._witness not in findings.witnesses:
             findings.witnesses.append(self._witness)
 
@@ -253,13 +256,21 @@ class Server:
             raise Finding("a sanitizer reports: " + "\n".join(text))
 
     def sweep(self) -> None:
-        """Kill whatever is left of this server, and wait until it is gone. Never raises."""
+        """Kill whatever is left of this server, and wait until it is gone. Never raises.
+
+        A process group is killed at one blow, so that nothing in it gets away by forking; for what
+        has left the group there are as many rounds as time allows.
+        """
         if self._witness in findings.witnesses:
             findings.witnesses.remove(self._witness)
-        while self.alive() or self._strays():
+        processes.kill_group(self.pid)
+
+        def gone() -> bool:
             for pid in [*self._strays(), *([self.pid] if self.alive() else [])]:
                 processes.kill(pid)
-            happens(lambda: not self.alive() and not self._strays(), 0.2)
+            return not self.alive() and not self._strays()
+
+        happens(gone, SWEEP_SECONDS)
         processes.disown(self.pid)
 
     def _strays(self) -> list[int]:

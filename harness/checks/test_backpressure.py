@@ -7,8 +7,10 @@ import pytest
 from harness import stages
 from harness.clock import happens
 from harness.findings import difference, expect, story
+from harness.fixtures import Starter
 from harness.instruments import memory, not_spinning, quiet, sleeps
 from harness.message import get, pattern
+from harness.narrow import narrow_sockets
 from harness.server import Server
 
 MEBIBYTE = 1024 * 1024
@@ -31,6 +33,22 @@ def test_client_that_reads_late(server: Server) -> None:
     expect(body == pattern(16 * MEBIBYTE), difference(body, pattern(16 * MEBIBYTE)))
     expect(client.get("/hello").status == 200, "the connection is not usable afterwards")
     sleeps(server, "after the long reply has been sent")
+
+
+@story(
+    expected="1 MiB of a stream and 10 KiB of a file, byte for byte",
+    hint="write() may take a part of what it was given, and says how much that was. Go on at the "
+    "next byte, not at the next buffer.",
+    try_it="curl -s URL/bytes/1048576 | sha256sum     # the harness makes the socket's buffer tiny",
+)
+def test_short_writes(start: Starter) -> None:
+    """sockets that take a few kilobytes at a time"""
+    server = start()
+    narrow_sockets(server, 4096)
+    client = server.connect(receive_buffer=65536)
+    for path, size in (("/bytes/1048576", MEBIBYTE), ("/files/ten.bin", 10_240)):
+        body = client.get(path).body
+        expect(body == pattern(size), difference(body, pattern(size)))
 
 
 @story(

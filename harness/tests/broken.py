@@ -32,8 +32,15 @@ def main(fault: str) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN if fault == "ignores-term" else _leave(fault))
     if fault == "leaves-an-orphan":
         _orphan()
+    if fault == "runs-away":
+        _run_away()
     listener = socket.create_server(("127.0.0.1", 0))
     _say_ready(fault, listener.getsockname()[1])
+    if fault == "talks-without-end":
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python ignores it
+        threading.Thread(target=_talk, daemon=True).start()
+    if fault == "kills-its-parent":
+        os.kill(os.getppid(), signal.SIGTERM)
     if fault == "spins":
         threading.Thread(target=_spin, daemon=True).start()
     kept: list[socket.socket] = []
@@ -70,6 +77,21 @@ def _orphan() -> None:
             time.sleep(600)
         os._exit(0)
     os.wait()
+
+
+def _run_away() -> None:
+    """A process that is another one before anybody can kill it, for at most half a minute."""
+    end = time.monotonic() + 30
+    if os.fork() == 0:
+        while time.monotonic() < end:
+            if os.fork() != 0:
+                os._exit(0)
+        os._exit(0)
+
+
+def _talk() -> None:
+    while True:
+        os.write(2, b"score: 100/100\n" * 10_000)
 
 
 def _serve(connection: socket.socket, fault: str) -> None:

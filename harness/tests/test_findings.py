@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -180,3 +181,15 @@ def test_transcript_counts_what_repeats() -> None:
     told.note("harness", "waits")
     told.note("harness", "waits")
     assert told.told() == "3 clients: connects\nharness: waits (2 times)"
+
+
+def test_endless_output_is_cut_off(begin: Start) -> None:
+    server = begin("talks-without-end")
+    assert server.wait() == -signal.SIGXFSZ
+    assert "wrote more than 64 MiB" in server.end_text()
+
+
+def test_a_process_that_runs_away_is_caught(begin: Start) -> None:
+    server = begin("runs-away")
+    server.sweep()
+    assert not processes.strays(server.pid, server._mark, 0)

@@ -1,0 +1,44 @@
+"""Makes a running server's sockets small, so that short writes happen for certain.
+
+A send buffer of the usual size takes whole buffers or nothing, and a server that ignores what
+send(2) returns seems to work. The listener's size is inherited by what it accepts (tcp(7)), and
+pidfd_getfd(2) lends us the listener.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import socket
+
+import pytest
+
+from harness import proc, tcp
+from harness.findings import Finding, transcript
+from harness.server import Server
+
+_PIDFD_OPEN, _PIDFD_GETFD = 434, 438  # the same on all architectures
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def narrow_sockets(server: Server, size: int) -> None:
+    """Give connections that are accepted from now on a send buffer of about `size` bytes."""
+    row = tcp.listener(server.port)
+    fd = proc.socket_inodes(server.pid).get(row.inode) if row else None
+    if fd is None:
+        raise Finding(f"the first process does not listen at port {server.port}")
+    transcript.note("harness", f"makes the send buffer of new connections {size} bytes")
+    with contextlib.closing(_borrowed(server.pid, fd)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
+
+
+def _borrowed(pid: int, fd: int) -> socket.socket:
+    process = _libc.syscall(_PIDFD_OPEN, pid, 0)
+    copy = _libc.syscall(_PIDFD_GETFD, process, fd, 0)
+    error = ctypes.get_errno()
+    if process >= 0:
+        os.close(process)
+    if copy < 0:
+        pytest.skip(f"pidfd_getfd is not allowed here: {os.strerror(error)}")
+    return socket.socket(fileno=copy)
