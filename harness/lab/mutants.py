@@ -1,0 +1,240 @@
+"""Seeded mistakes: what each makes of the reference, and what the grader must say of it.
+
+A mutant is an edit of the reference, kept outside of it in labs/NN-name/mutants.toml. It is built
+in a copy of the tree, graded, and has to lose exactly the points it states, with its message.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.lab import labs, show
+from harness.lab.judge import first_error, judge
+from harness.lab.labs import KIT, Lab, LabError
+from harness.lab.result import ERROR, Result, Verdict
+
+WORK = KIT / "build" / "mutants"
+BUILD_SECONDS = 300.0
+TOPICS = (
+    "every", "iterative", "processes", "threads", "pool", "select", "poll", "level-triggered",
+    "edge-triggered", "handing over", "technique",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Edit:
+    """`find` occurs exactly once in `file`."""
+
+    file: str
+    find: str
+    replace: str
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One mistake. With `instead`, another stage's server takes the place of the lab's."""
+
+    lab: Lab
+    name: str
+    topic: str
+    story: str
+    edits: tuple[Edit, ...]
+    instead: str
+    loses: dict[str, int]
+    says: str
+    sample: bool = False  # its failure is shown in labs/README.md
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a mutant; `faults` is empty when the grader did as it should."""
+
+    mutant: Mutant
+    faults: tuple[str, ...]
+    lost: dict[str, int]
+    message: str  # the first failing check's `actual`
+    seconds: float
+    failure: Verdict | None = None
+
+
+def load(lab: Lab) -> list[Mutant]:
+    """The lab's mutants; LabError when one is described badly or no longer fits the reference."""
+    path = lab.directory / "mutants.toml"
+    if not path.is_file():
+        return []
+    try:
+        entries = tomllib.loads(path.read_text()).get("mutant", [])
+        found = [_mutant(lab, each) for each in entries]
+    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise LabError(f"{path}: {error!r}") from None
+    names = [each.name for each in found]
+    faults = [f"{name} is there twice" for name in set(names) if names.count(name) > 1]
+    faults += [fault for each in found for fault in _faults(each)]
+    if faults:
+        raise LabError(f"{path}: " + "; ".join(faults))
+    return found
+
+
+def _mutant(lab: Lab, data: dict[str, Any]) -> Mutant:
+    edits = [data] if "find" in data else []
+    edits += data.get("also", [])
+    return Mutant(
+        lab=lab,
+        name=data["name"],
+        topic=data["topic"],
+        story=data["story"],
+        edits=tuple(Edit(e["file"], e["find"], e["replace"]) for e in edits),
+        instead=data.get("instead", ""),
+        loses=data["loses"],
+        says=data["says"],
+        sample=data.get("sample", False),
+    )
+
+
+def _faults(mutant: Mutant) -> list[str]:
+    faults = []
+    if mutant.topic not in TOPICS:
+        faults.append(f"unknown topic {mutant.topic!r}; there are: {', '.join(TOPICS)}")
+    if not mutant.edits and not mutant.instead:
+        faults.append("it changes nothing")
+    for edit in mutant.edits:
+        count = (KIT / edit.file).read_text().count(edit.find)
+        if count != 1:
+            faults.append(f"what it should find occurs {count} times in {edit.file}")
+    for check, points in mutant.loses.items():
+        if mutant.lab.check(check).points != points:
+            faults.append(f"{check} is worth {mutant.lab.check(check).points}, not {points}")
+    if not mutant.loses:
+        faults.append("it loses nothing")
+    return [f"{mutant.name}: {fault}" for fault in faults]
+
+
+def judge_mutant(mutant: Mutant) -> Outcome:
+    """Build and grade one mutant."""
+    tree = WORK / mutant.lab.name / mutant.name
+    shutil.rmtree(tree, ignore_errors=True)
+    try:
+        _plant(mutant, tree)
+        log = _build(mutant.lab, tree)
+        if log:
+            return Outcome(mutant, (f"it does not build:\n{first_error(log)}",), {}, "", 0.0)
+        result = judge(mutant.lab, bin_dir=tree / "build" / "bin")
+    finally:
+        shutil.rmtree(tree, ignore_errors=True)
+    return _compare(mutant, result)
+
+
+def _plant(mutant: Mutant, tree: Path) -> None:
+    """A copy of what the lab's server is built from, with the mistake in it. Objects come along
+    with their times, so that only what changes is compiled."""
+    stage = f"stages/{mutant.lab.name}"
+    shutil.copytree(KIT / "common", tree / "common", ignore=shutil.ignore_patterns("tests"))
+    shutil.copytree(KIT / stage, tree / stage)
+    shutil.copy2(KIT / "Makefile", tree / "Makefile")
+    objects = ["obj/common", f"obj/{stage}", "libcommon.a", "flags"]
+    for each in objects:
+        source, target = KIT / "build" / each, tree / "build" / each
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("tests"))
+        elif source.exists():
+            shutil.copy2(source, target)
+    if mutant.instead:
+        other = KIT / mutant.instead
+        text = other.read_text().replace(other.parent.name, mutant.lab.name)
+        (tree / stage / "server.cc").write_text(text)
+    for edit in mutant.edits:
+        path = tree / edit.file
+        path.write_text(path.read_text().replace(edit.find, edit.replace))
+
+
+def _build(lab: Lab, tree: Path) -> str:
+    """What the compiler said if it failed."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL")}
+    ended = subprocess.run(
+        ["make", "-s", "-j1", "--no-print-directory", lab.name], cwd=tree, env=environment,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        timeout=BUILD_SECONDS, text=True, errors="replace", check=False,
+    )  # fmt: skip
+    return "" if ended.returncode == 0 else ended.stdout or "make failed"
+
+
+def _compare(mutant: Mutant, result: Result) -> Outcome:
+    lost, failure = result.lost(), result.first_failure()
+    faults = []
+    if lost != mutant.loses:
+        faults.append(f"it should lose {_points(mutant.loses)}, but loses {_points(lost)}")
+    text = " ".join(show.screen(failure).split()) if failure else ""
+    if not re.search(mutant.says, text):
+        faults.append(f"no /{mutant.says}/ in: {text[:1500]}")
+    faults += [
+        f"{v.id}: the grader itself failed: {v.rows.get('actual', '')}"
+        for v in result.verdicts
+        if v.status == ERROR
+    ]
+    message = " ".join(failure.rows.get("actual", "").split()) if failure else ""
+    return Outcome(mutant, tuple(faults), lost, message, result.seconds, failure)
+
+
+def _points(loses: dict[str, int]) -> str:
+    return ", ".join(f'"{check}" = {points}' for check, points in loses.items()) or "nothing"
+
+
+def judge_all(mutants: list[Mutant], jobs: int) -> list[Outcome]:
+    """Grade several at a time; tells each as soon as it is known."""
+    outcomes = []
+    with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
+        waiting = {pool.submit(judge_mutant, each) for each in mutants}
+        for done in concurrent.futures.as_completed(waiting):
+            outcomes.append(done.result())
+            print(told(outcomes[-1]), flush=True)
+    return outcomes
+
+
+def told(outcome: Outcome) -> str:
+    mutant = outcome.mutant
+    face = ":(" if outcome.faults else ":)"
+    head = (
+        f"{face} {mutant.lab.number} {mutant.name:<32} loses {_points(outcome.lost)} "
+        f"({outcome.seconds:.1f} s): {outcome.message[:100]}"
+    )
+    return "\n".join([head, *(f"      {fault}" for fault in outcome.faults)])
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--lab", default="", help='which labs: "04 05" (all)')
+    parser.add_argument("--name", default="", help="only this one")
+    parser.add_argument("--jobs", type=int, default=3, help="so many at a time (3)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Judge the chosen mutants; the status is 0 when the grader did well with all of them."""
+    chosen = [labs.find(each) for each in arguments.lab.split()] or labs.load_all()
+    mutants = [m for lab in chosen for m in load(lab) if arguments.name in ("", m.name)]
+    if not mutants:
+        raise LabError("no such mutant")
+    for name in sorted({mutant.lab.name for mutant in mutants}):
+        subprocess.run(["make", "-s", "--no-print-directory", name], cwd=KIT, check=True)
+    outcomes = judge_all(mutants, arguments.jobs)
+    bad = sum(bool(each.faults) for each in outcomes)
+    print(f"mutants: {len(outcomes) - bad} as stated, {bad} not; checks no mutant loses: "
+          + (" ".join(unlost(chosen)) or "none"))  # fmt: skip
+    return 1 if bad else 0
+
+
+def unlost(chosen: list[Lab]) -> list[str]:
+    """Checks that no mutant loses: nothing proves that they can fail."""
+    missing = []
+    for lab in chosen:
+        lost = {check for mutant in load(lab) for check in mutant.loses}
+        missing += [check.id for check in lab.checks if check.id not in lost]
+    return missing

@@ -1,0 +1,160 @@
+"""pytest's side of a grading: runs one lab's tests in the order of its checks, and reports each
+check as soon as it is decided, over a pipe that only the grader reads.
+
+`-p harness.lab.plugin --lab 04 --lab-pipe FD [--lab-only "4.2 4.3"]`
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from harness import clock, findings
+from harness.conftest import told
+from harness.lab import labs
+from harness.lab.labs import Check, Lab
+from harness.lab.result import ERROR, FAILED, NOT_IMPLEMENTED, PASSED, SKIPPED
+
+_VERBOSE_ROWS = ("again",)  # what only makes sense outside a lab
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("c10k-lab", "C10K Lab, grading")
+    group.addoption("--lab", default="", help="the lab whose checks are wanted")
+    group.addoption("--lab-only", default="", help='only these checks: "4.2 4.3"')
+    group.addoption("--lab-pipe", type=int, default=-1, help="where verdicts are written")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--lab"):
+        lab = labs.find(config.getoption("--lab"))
+        only = config.getoption("--lab-only").split()
+        config.pluginmanager.register(Grading(lab, only, config.getoption("--lab-pipe")))
+
+
+class Grading:
+    """One run of one lab."""
+
+    def __init__(self, lab: Lab, only: list[str], pipe: int) -> None:
+        self._lab = lab
+        self._only = [lab.check(each).id for each in only]
+        self._pipe = pipe
+        self._of: dict[str, Check] = {}  # by a test's node id
+        self._left: dict[str, int] = {}  # tests to come, by the check's id
+        self._status: dict[str, str] = {}
+        self._rows: dict[str, dict[str, str]] = {}
+        self._began: dict[str, float] = {}
+
+    # --- which tests ------------------------------------------------------------------------
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        by_name: dict[str, list[pytest.Item]] = {}
+        for item in items:
+            function = f"{item.path.name}::{getattr(item, 'originalname', item.name)}"
+            by_name.setdefault(function, []).append(item)
+            by_name.setdefault(f"{function}[{self._case(item)}]", []).append(item)
+        chosen = []
+        for check in self._wanted():
+            mine = [item for test in check.tests for item in self._named(test, check, by_name)]
+            self._of |= {item.nodeid: check for item in mine}
+            self._left[check.id] = len(mine)
+            chosen += mine
+        items[:] = chosen
+
+    def _wanted(self) -> list[Check]:
+        """The checks that are asked for, and those that they depend on."""
+        if not self._only:
+            return list(self._lab.checks)
+        wanted = set(self._only)
+        for check in reversed(self._lab.checks):
+            if check.id in wanted:
+                wanted |= set(check.depends)
+        return [check for check in self._lab.checks if check.id in wanted]
+
+    def _named(
+        self, test: str, check: Check, by_name: dict[str, list[pytest.Item]]
+    ) -> list[pytest.Item]:
+        if not by_name.get(test):
+            raise pytest.UsageError(f"{check.id} names a test that is not there: {test}")
+        fresh = [item for item in by_name[test] if item.nodeid not in self._of]
+        if not fresh:
+            raise pytest.UsageError(f"{check.id}: {test} belongs to an earlier check already")
+        return fresh
+
+    def _case(self, item: pytest.Item) -> str:
+        """A test's parameters without the stage: `first` of `test_range[04-select-first]`."""
+        callspec = getattr(item, "callspec", None)
+        return callspec.id.replace(self._lab.name, "", 1).strip("-") if callspec else ""
+
+    # --- running them -----------------------------------------------------------------------
+
+    def pytest_report_header(self) -> None:
+        self._write({"patience": clock.patience(1.0)})
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        check = self._of[item.nodeid]
+        if check.id not in self._began:
+            self._began[check.id] = time.monotonic()
+            self._write({"began": check.id})
+        if self._status.get(check.id, PASSED) != PASSED:
+            pytest.skip("its check is lost already")
+        for each in check.depends:
+            if self._status.get(each) in (FAILED, ERROR, SKIPPED):
+                self._rows[check.id] = {"actual": f"cannot be judged until {each} passes"}
+                self._status[check.id] = SKIPPED
+                pytest.skip(f"{each} does not pass")
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Iterator[None]:
+        outcome = yield
+        report: pytest.TestReport = outcome.get_result()  # type: ignore[attr-defined]
+        check = self._of[item.nodeid]
+        first = self._status.get(check.id, PASSED) == PASSED
+        if first and not report.skipped:
+            self._enter(check, item, report)
+        elif first and report.when == "setup" and isinstance(report.longrepr, tuple):
+            self._status[check.id] = SKIPPED
+            self._rows[check.id] = {"actual": report.longrepr[2].removeprefix("Skipped: ")}
+        if report.when == "teardown":
+            self._left[check.id] -= 1
+            if self._left[check.id] == 0:
+                self._decide(check)
+
+    def _enter(self, check: Check, item: pytest.Item, report: pytest.TestReport) -> None:
+        rows = dict(item.stash.get(told, {}))
+        for label in _VERBOSE_ROWS:
+            rows.pop(label, None)
+        todo = findings.missing(rows.get("actual", "") + "\n" + rows.get("x-ray", ""))
+        if todo is not None:
+            self._status[check.id] = NOT_IMPLEMENTED
+            rows["actual"] = f"{todo.what} is not written yet"
+            rows["hint"] = todo.hint
+            self._rows[check.id] = rows
+        elif report.failed and rows:
+            self._status[check.id], self._rows[check.id] = FAILED, rows
+        elif report.failed:
+            self._status[check.id] = FAILED if "Timeout >" in report.longreprtext else ERROR
+            self._rows[check.id] = {"actual": report.longreprtext[-3000:]}
+
+    def _decide(self, check: Check) -> None:
+        status = self._status.setdefault(check.id, PASSED)
+        self._write(
+            {
+                "check": check.id,
+                "status": status,
+                "seconds": round(time.monotonic() - self._began[check.id], 2),
+                "rows": self._rows.get(check.id, {}),
+            }
+        )
+
+    def _write(self, event: dict[str, object]) -> None:
+        if self._pipe >= 0:
+            os.write(self._pipe, json.dumps(event).encode() + b"\n")
