@@ -93,6 +93,18 @@ def kill(pid: int) -> None:
         _reap(pid)
 
 
+def group_lives(leader: int) -> bool:
+    """Whether anybody is in the process group that `leader` made. Asked at one blow, so a process
+    that is another one at every look is seen, too."""
+    try:
+        os.killpg(leader, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
 def kill_group(leader: int) -> None:
     """SIGKILL to the process group that `leader` made, if it is still there; never raises."""
     with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -20,11 +20,18 @@ from pathlib import Path
 
 from harness import proc, processes
 from harness.lab.labs import KIT, Check, Lab
-from harness.lab.result import PASSED, SKIPPED, Result, Verdict
+from harness.lab.result import ERROR, FAILED, PASSED, SKIPPED, Result, Verdict
 
 BUILD_SECONDS = 300.0
 LAB_SECONDS = 100.0  # times patience; a lab that passes takes a tenth of it
 SANITIZER_FACTOR = 4.0
+
+_OVERTIME = "the time for a whole lab was used up here; what comes after was not judged"
+_KILLED = (
+    "the process that judges was killed while your server ran: does it send signals to others than "
+    "its own children (kill(0), kill(-1), getppid())? What comes after was not judged"
+)
+_BLAMES = (_OVERTIME, _KILLED)
 
 OnVerdict = Callable[[Verdict], None]
 
@@ -96,6 +103,7 @@ class _Run:
         self._checks = [c for c in lab.checks if not only or c.id in only]
         self._known: dict[str, Verdict] = {}
         self._complaint = ""
+        self._current = self._checks[0].id if self._checks else ""
         self.patience = 1.0
         processes.become_subreaper()
         self._out, pipe = os.pipe()
@@ -105,7 +113,7 @@ class _Run:
                 sys.executable, "-m", "pytest", "-q", "-p", "harness.lab.plugin",
                 *(f"harness/checks/{each}" for each in sorted(modules)),
                 "--rootdir", str(KIT), "--stage", lab.name, "--bin-dir", str(bin_dir),
-                "--lab", lab.number, "--lab-pipe", str(pipe), "--lab-only", " ".join(only),
+                "--lab", str(lab.path), "--lab-pipe", str(pipe), "--lab-only", " ".join(only),
             ],
             cwd=KIT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             pass_fds=[pipe], start_new_session=True, preexec_fn=processes.before_exec,
@@ -123,7 +131,7 @@ class _Run:
                 left = end - time.monotonic()
                 ready = select.select(waiting, [], [], max(left, 0))[0] if left > 0 else []
                 if not ready:
-                    self._complaint = "the lab's time was used up by the checks before this one"
+                    self._complaint = _OVERTIME
                     return
                 for fd in ready:
                     data = os.read(fd, 65536)
@@ -137,11 +145,11 @@ class _Run:
                             if "patience" in event:
                                 self.patience = event["patience"]
                                 end += LAB_SECONDS * (self.patience * SANITIZER_FACTOR - 1)
+                            self._current = str(event.get("began", self._current))
                             yield event
-            self._process.wait()
+            status = self._process.wait()
             if len(self._known) < len(self._checks):
-                tail = said.decode(errors="replace").strip()[-2000:]
-                self._complaint = f"the grader stopped: {tail}"
+                self._complaint = _stopped(status, said.decode(errors="replace").strip())
         finally:
             self._sweep()
 
@@ -159,11 +167,15 @@ class _Run:
         return verdict
 
     def verdicts(self) -> tuple[Verdict, ...]:
-        why = {"actual": self._complaint or "not run"}
-        return tuple(
-            self._known.get(c.id) or Verdict(c.id, c.title, 0, c.points, "error", 0.0, why)
-            for c in self._checks
-        )
+        return tuple(self._known.get(c.id) or self._undecided(c) for c in self._checks)
+
+    def _undecided(self, check: Check) -> Verdict:
+        rows = {"actual": self._complaint or "not run"}
+        status = SKIPPED
+        if check.id == self._current:  # whatever happened, it happened here
+            status = FAILED if self._complaint in _BLAMES else ERROR
+            rows = self._with_commands(check, rows)
+        return Verdict(check.id, check.title, 0, check.points, status, 0.0, rows)
 
     def _with_commands(self, check: Check, rows: dict[str, str]) -> dict[str, str]:
         slowly = f"make try LAB={self._lab.number} T={check.id}     # the same, slowly"
@@ -186,6 +198,11 @@ class _Run:
         while left := [p.pid for p in proc.all_processes() if _has_mark(p.pid, mark)]:
             for each in left:
                 processes.kill(each)
+
+
+def _stopped(status: int, said: str) -> str:
+    """Why pytest ended before its time."""
+    return _KILLED if status < 0 else f"the grader stopped: {said[-2000:]}"
 
 
 def _has_mark(pid: int, mark: str) -> bool:

@@ -55,10 +55,11 @@ class Lab:
     files: tuple[str, ...]
     checks: tuple[Check, ...]
     predictions: tuple[Prediction, ...]
+    path: Path  # of its lab.toml
 
     @property
     def directory(self) -> Path:
-        return KIT / "labs" / self.name
+        return self.path.parent
 
     @property
     def readme(self) -> str:
@@ -93,7 +94,7 @@ def load(path: Path) -> Lab:
     """Read one lab.toml, and refuse what breaks a rule."""
     try:
         data = tomllib.loads(path.read_text())
-        lab = _lab(path.parent.name, data)
+        lab = _lab(path, data)
     except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise LabError(f"{path}: {what}") from None
@@ -102,7 +103,8 @@ def load(path: Path) -> Lab:
     return lab
 
 
-def _lab(name: str, data: dict[str, Any]) -> Lab:
+def _lab(path: Path, data: dict[str, Any]) -> Lab:
+    name = path.parent.name
     return Lab(
         number=name[:2],
         name=name,
@@ -112,6 +114,7 @@ def _lab(name: str, data: dict[str, Any]) -> Lab:
         files=tuple(data["files"]),
         checks=tuple(_check(each) for each in data["check"]),
         predictions=tuple(_prediction(each) for each in data.get("predict", [])),
+        path=path,
     )
 
 

@@ -102,7 +102,8 @@ def _messages() -> dict[str, dict[str, str]]:
 def ask(jobs: int) -> None:
     """Grade every mutant, and keep what the grader says."""
     wanted = [mutant for lab in labs.load_all() for mutant in mutants.load(lab)]
-    outcomes = {f"{o.mutant.lab.number}/{o.mutant.name}": o for o in mutants.judge_all(wanted, jobs)}
+    done = mutants.judge_all(wanted, jobs)
+    outcomes = {f"{o.mutant.lab.number}/{o.mutant.name}": o for o in done}
     kept = {}
     for name in sorted(outcomes):
         outcome = outcomes[name]

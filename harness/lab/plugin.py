@@ -1,7 +1,7 @@
 """pytest's side of a grading: runs one lab's tests in the order of its checks, and reports each
 check as soon as it is decided, over a pipe that only the grader reads.
 
-`-p harness.lab.plugin --lab 04 --lab-pipe FD [--lab-only "4.2 4.3"]`
+`-p harness.lab.plugin --lab labs/04-select/lab.toml --lab-pipe FD [--lab-only "4.2 4.3"]`
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -24,14 +25,14 @@ _VERBOSE_ROWS = ("again",)  # what only makes sense outside a lab
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("c10k-lab", "C10K Lab, grading")
-    group.addoption("--lab", default="", help="the lab whose checks are wanted")
+    group.addoption("--lab", default="", help="the lab.toml whose checks are wanted")
     group.addoption("--lab-only", default="", help='only these checks: "4.2 4.3"')
     group.addoption("--lab-pipe", type=int, default=-1, help="where verdicts are written")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--lab"):
-        lab = labs.find(config.getoption("--lab"))
+        lab = labs.load(Path(config.getoption("--lab")))
         only = config.getoption("--lab-only").split()
         config.pluginmanager.register(Grading(lab, only, config.getoption("--lab-pipe")))
 

@@ -32,6 +32,8 @@ def main(fault: str) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN if fault == "ignores-term" else _leave(fault))
     if fault == "leaves-an-orphan":
         _orphan()
+    if fault == "not-implemented":
+        sys.exit(_not_implemented())
     if fault == "runs-away":
         _run_away()
     listener = socket.create_server(("127.0.0.1", 0))
@@ -77,6 +79,11 @@ def _orphan() -> None:
             time.sleep(600)
         os._exit(0)
     os.wait()
+
+
+def _not_implemented() -> int:
+    print("not implemented: lab 02: start() (hint: a thread for each)", file=sys.stderr)
+    return 70
 
 
 def _run_away() -> None:
