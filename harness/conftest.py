@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,6 +53,7 @@ def _targets(config: pytest.Config) -> list[Target]:
     return [Target(stage, program.absolute(), _sanitizers(program)) for stage, program in programs]
 
 
+@functools.cache
 def _sanitizers(program: Path) -> frozenset[str]:
     """Which sanitizers a program was built with: their start-up functions are in it."""
     if not program.is_file():

@@ -40,6 +40,7 @@ check() { "$python" -m pytest -q "$@"; }
 part "build all servers" build
 part "the harness's own tests" check harness/tests
 part "all servers, from outside" check_all build/bin
+part "the grader, a sample of its own test" "$python" -m harness.lab selftest --sample
 part "fuzz the HTTP session" build fuzz
 part "unit tests under ASan and UBSan" build unit SANITIZE=address,undefined
 part "build all servers with ASan and UBSan" build SANITIZE=address,undefined

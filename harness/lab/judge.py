@@ -54,7 +54,7 @@ def judge(
         bin_dir = KIT / "build" / "bin"
         log = build(lab)
         if log:
-            return _unbuilt(lab, log, time.monotonic() - began)
+            return unbuilt(lab, log, time.monotonic() - began)
     run = _Run(lab, bin_dir, only)
     for event in run.events():
         if "began" in event:
@@ -89,10 +89,32 @@ def first_error(log: str) -> str:
     return "\n".join(lines[-8:])
 
 
-def _unbuilt(lab: Lab, log: str, seconds: float) -> Result:
+def unbuilt(lab: Lab, log: str, seconds: float) -> Result:
+    """What there is to say when the compiler refuses: nothing was judged."""
     why = {"actual": "cannot be judged until it builds"}
     verdicts = tuple(Verdict(c.id, c.title, 0, c.points, SKIPPED, 0.0, why) for c in lab.checks)
     return Result(lab.name, lab.title, verdicts, seconds, 1.0, first_error(log), log[-20_000:])
+
+
+def verdict_of(lab: Lab, event: dict[str, object]) -> Verdict:
+    """The verdict in one event of the plugin's. Points are given here."""
+    check = lab.check(str(event["check"]))
+    status = str(event["status"])
+    rows = dict(event["rows"])  # type: ignore[call-overload]
+    if status not in (PASSED, SKIPPED):
+        rows = _with_commands(lab, check, rows)
+    points = check.points if status == PASSED else 0
+    seconds = float(str(event["seconds"]))
+    return Verdict(check.id, check.title, points, check.points, status, seconds, rows)
+
+
+def _with_commands(lab: Lab, check: Check, rows: dict[str, str]) -> dict[str, str]:
+    slowly = f"make try LAB={lab.number} T={check.id}     # the same, slowly"
+    by_hand = f"\n{rows['try it']}" if rows.get("try it") else ""
+    return rows | {
+        "try it": slowly + by_hand,
+        "read": f"{lab.readme}#{check.anchor}; make hint LAB={lab.number}",
+    }
 
 
 class _Run:
@@ -154,16 +176,8 @@ class _Run:
             self._sweep()
 
     def enter(self, event: dict[str, object]) -> Verdict:
-        check = self._lab.check(str(event["check"]))
-        status = str(event["status"])
-        points = check.points if status == PASSED else 0
-        rows = dict(event["rows"])  # type: ignore[call-overload]
-        if status not in (PASSED, SKIPPED):
-            rows = self._with_commands(check, rows)
-        verdict = Verdict(
-            check.id, check.title, points, check.points, status, float(str(event["seconds"])), rows
-        )
-        self._known[check.id] = verdict
+        verdict = verdict_of(self._lab, event)
+        self._known[verdict.id] = verdict
         return verdict
 
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -174,16 +188,8 @@ class _Run:
         status = SKIPPED
         if check.id == self._current:  # whatever happened, it happened here
             status = FAILED if self._complaint in _BLAMES else ERROR
-            rows = self._with_commands(check, rows)
+            rows = _with_commands(self._lab, check, rows)
         return Verdict(check.id, check.title, 0, check.points, status, 0.0, rows)
-
-    def _with_commands(self, check: Check, rows: dict[str, str]) -> dict[str, str]:
-        slowly = f"make try LAB={self._lab.number} T={check.id}     # the same, slowly"
-        by_hand = f"\n{rows['try it']}" if rows.get("try it") else ""
-        return rows | {
-            "try it": slowly + by_hand,
-            "read": f"{self._lab.readme}#{check.anchor}; make hint LAB={self._lab.number}",
-        }
 
     def _sweep(self) -> None:
         """End pytest if it still runs, and what its servers may have left."""

@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
-import os
 import re
 import shutil
-import subprocess
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.lab import labs, show
+from harness.lab import labs, planting, show
 from harness.lab.judge import first_error, judge
 from harness.lab.labs import KIT, Lab, LabError
 from harness.lab.result import ERROR, Result, Verdict
 
-WORK = KIT / "build" / "mutants"
-BUILD_SECONDS = 300.0
 TOPICS = (
     "every", "iterative", "processes", "threads", "pool", "select", "poll", "level-triggered",
     "edge-triggered", "handing over", "technique",
@@ -120,52 +116,32 @@ def _faults(mutant: Mutant) -> list[str]:
 
 def judge_mutant(mutant: Mutant) -> Outcome:
     """Build and grade one mutant."""
-    tree = WORK / mutant.lab.name / mutant.name
+    tree = planting.WORK / mutant.lab.name / mutant.name
     shutil.rmtree(tree, ignore_errors=True)
     try:
-        _plant(mutant, tree)
-        log = _build(mutant.lab, tree)
+        planting.copy(mutant.lab, tree)
+        log = planting.build(mutant.lab, tree, _plant(mutant, tree))
         if log:
             return Outcome(mutant, (f"it does not build:\n{first_error(log)}",), {}, "", 0.0)
-        result = judge(mutant.lab, bin_dir=tree / "build" / "bin")
+        result = judge(mutant.lab, bin_dir=tree / "bin")
     finally:
         shutil.rmtree(tree, ignore_errors=True)
     return _compare(mutant, result)
 
 
-def _plant(mutant: Mutant, tree: Path) -> None:
-    """A copy of what the lab's server is built from, with the mistake in it. Objects come along
-    with their times, so that only what changes is compiled."""
-    stage = f"stages/{mutant.lab.name}"
-    shutil.copytree(KIT / "common", tree / "common", ignore=shutil.ignore_patterns("tests"))
-    shutil.copytree(KIT / stage, tree / stage)
-    shutil.copy2(KIT / "Makefile", tree / "Makefile")
-    objects = ["obj/common", f"obj/{stage}", "libcommon.a", "flags"]
-    for each in objects:
-        source, target = KIT / "build" / each, tree / "build" / each
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("tests"))
-        elif source.exists():
-            shutil.copy2(source, target)
+def _plant(mutant: Mutant, tree: Path) -> set[str]:
+    """Make the mistake in a copy of the sources; the files it changes."""
+    changed = {edit.file for edit in mutant.edits}
     if mutant.instead:
+        server = f"stages/{mutant.lab.name}/server.cc"
         other = KIT / mutant.instead
         text = other.read_text().replace(other.parent.name, mutant.lab.name)
-        (tree / stage / "server.cc").write_text(text)
+        (tree / server).write_text(text)
+        changed.add(server)
     for edit in mutant.edits:
         path = tree / edit.file
         path.write_text(path.read_text().replace(edit.find, edit.replace))
-
-
-def _build(lab: Lab, tree: Path) -> str:
-    """What the compiler said if it failed."""
-    environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL")}
-    ended = subprocess.run(
-        ["make", "-s", "-j1", "--no-print-directory", lab.name], cwd=tree, env=environment,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        timeout=BUILD_SECONDS, text=True, errors="replace", check=False,
-    )  # fmt: skip
-    return "" if ended.returncode == 0 else ended.stdout or "make failed"
+    return changed
 
 
 def _compare(mutant: Mutant, result: Result) -> Outcome:
@@ -192,11 +168,16 @@ def _points(loses: dict[str, int]) -> str:
 def judge_all(mutants: list[Mutant], jobs: int) -> list[Outcome]:
     """Grade several at a time; tells each as soon as it is known."""
     outcomes = []
+    concerned = {mutant.lab.name: mutant.lab for mutant in mutants}
+    for lab in concerned.values():
+        planting.prepare(lab)
     with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
         waiting = {pool.submit(judge_mutant, each) for each in mutants}
         for done in concurrent.futures.as_completed(waiting):
             outcomes.append(done.result())
             print(told(outcomes[-1]), flush=True)
+    for lab in concerned.values():
+        planting.clear(lab)
     return outcomes
 
 
@@ -222,8 +203,6 @@ def run(arguments: argparse.Namespace) -> int:
     mutants = [m for lab in chosen for m in load(lab) if arguments.name in ("", m.name)]
     if not mutants:
         raise LabError("no such mutant")
-    for name in sorted({mutant.lab.name for mutant in mutants}):
-        subprocess.run(["make", "-s", "--no-print-directory", name], cwd=KIT, check=True)
     outcomes = judge_all(mutants, arguments.jobs)
     bad = sum(bool(each.faults) for each in outcomes)
     print(f"mutants: {len(outcomes) - bad} as stated, {bad} not; checks no mutant loses: "

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import processes
-from harness.lab import handout, labs, mutants, pages, show
+from harness.lab import docs, labs, mutants, pages, show, starter
 from harness.lab.judge import judge
 from harness.lab.labs import KIT, Lab
 from harness.lab.result import FAILED, NOT_IMPLEMENTED, Result
@@ -108,8 +108,8 @@ def _busy(chosen: list[Lab], arguments: argparse.Namespace, tally: Tally) -> Non
 def _starter(chosen: list[Lab], arguments: argparse.Namespace, tally: Tally) -> None:
     """the starter builds clean, scores nothing, says what is missing, and never hangs"""
     for lab in chosen:
-        with handout.starter(lab) as (directory, complaints):
-            tally.enter(not complaints, f"lab {lab.number} starter builds clean {complaints}")
+        with starter.built(lab) as (directory, complaints):
+            tally.enter(not complaints, f"lab {lab.number} starter builds clean{_list(complaints)}")
             (outcome,) = _graded([(lab.number, directory)], 1)
         _judge_starter(lab, outcome, tally)
 
@@ -145,13 +145,18 @@ def _tests(_: list[Lab], __: argparse.Namespace, tally: Tally) -> None:
     tally.enter(ended.returncode == 0, "pytest " + " ".join(paths))
 
 
-def _docs(chosen: list[Lab], _: argparse.Namespace, tally: Tally) -> None:
+def _docs(chosen: list[Lab], arguments: argparse.Namespace, tally: Tally) -> None:
     """every command in a handout does what the text shows"""
-    from harness.lab import docs
+    numbers = [lab.number for lab in chosen]
+    with concurrent.futures.ProcessPoolExecutor(arguments.jobs) as pool:
+        for number, complaints in zip(numbers, pool.map(_complaints, numbers), strict=True):
+            tally.enter(not complaints, f"{labs.find(number).readme}{_list(complaints)}")
+    complaints = docs.front_complaints()
+    tally.enter(not complaints, f"{docs.FRONT}{_list(complaints)}")
 
-    for lab in chosen:
-        complaints = docs.complaints(lab)
-        tally.enter(not complaints, f"{lab.readme} {complaints}")
+
+def _complaints(number: str) -> list[str]:
+    return docs.complaints(labs.find(number))
 
 
 PARTS: dict[str, Callable[[list[Lab], argparse.Namespace, Tally], None]] = {
@@ -180,6 +185,10 @@ def _graded(tasks: list[tuple[str, Path]], jobs: int) -> Iterator[Result]:
         waiting = [pool.submit(grade, each) for each in tasks]
         for done in concurrent.futures.as_completed(waiting):
             yield done.result()
+
+
+def _list(complaints: list[str]) -> str:
+    return "".join(f"\n      {each}" for each in complaints)
 
 
 def _why(outcome: Result) -> str:
