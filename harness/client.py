@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import itertools
 import os
@@ -17,8 +18,7 @@ from harness.clock import patience
 from harness.findings import Finding, excerpt, tell, transcript
 from harness.message import MalformedError, Response
 
-SENDS, RECEIVES = "sends", "receives"  # what watchers are told with bytes
-CONNECTS, CLOSES, SERVER_CLOSES = "connects", "closes", "sees the server close"
+CONNECTS, RECEIVES, CLOSES, SERVER_CLOSES = "connects", "receives", "closes", "sees the end"
 NO_PROGRESS_SECONDS = 6.0  # a reply that stands still for longer is given up
 _READ_SIZE = 256 * 1024
 _HEAD_LIMIT = 64 * 1024
@@ -74,10 +74,8 @@ class Client:
 
     def send(self, data: bytes, *, quietly: bool = False) -> None:
         """Send all of `data`; a connection that ends meanwhile is a Finding."""
-        if quietly:
-            tell(self, SENDS, data)
-        else:
-            transcript.note(self, excerpt(data), data)
+        note = tell if quietly else transcript.note
+        note(self, excerpt(data), data)
         try:
             self._socket.sendall(data)
         except OSError as error:
@@ -95,7 +93,7 @@ class Client:
         finally:
             self._socket.settimeout(deadline)
         self.sent += taken
-        tell(self, SENDS, data[:taken])
+        tell(self, "sends", data[:taken])
         return taken
 
     def urgent(self, byte: bytes) -> None:
@@ -132,9 +130,7 @@ class Client:
         """Send a GET and return its reply."""
         return self.ask("GET", target, **headers)
 
-    def ask(
-        self, method: str, target: str, body: bytes | None = None, **headers: str
-    ) -> Response:
+    def ask(self, method: str, target: str, body: bytes | None = None, **headers: str) -> Response:
         """Send a request and return its reply."""
         self.send(message.request(method, target, body, **headers))
         return self.reply(method)
@@ -183,12 +179,10 @@ class Client:
 
     def swallow(self, count: int) -> None:
         """Read at least `count` bytes and throw them away; stop at the end or a standstill."""
-        try:
+        with contextlib.suppress(OSError):
             while count > 0 and (data := self._socket.recv(_READ_SIZE)):
                 count -= len(data)
                 tell(self, RECEIVES, data)
-        except OSError:
-            pass
 
     def ends_while_sending(self, data: bytes, seconds: float) -> bool:
         """Send `data` again and again; whether the server cuts that off within `seconds`."""

@@ -1,27 +1,28 @@
-"""What is this server? Its processes, threads, waits and sockets, in words.
+"""What is this server? Its processes, threads, waits and descriptors, in words.
 
-`python3 -m harness.xray PID` prints it for any running server.
+`python3 -m harness.xray [PID]` prints it for a running server: this tree's, if none is named.
 """
 
 from __future__ import annotations
 
+import os
+import re
+import signal
 import sys
 from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 
-from harness import proc, tcp
+from harness import proc, syscalls
+from harness.descriptors import (
+    CHANNEL, CONNECTION, EDGE, EXCLUSIVE, LISTENER, ONE_SHOT, OTHER, Snapshot, Thing, mask, numbers,
+)  # fmt: skip
 
-EDGE = 1 << 31
-ONE_SHOT = 1 << 30
-EXCLUSIVE = 1 << 28
-_MASK_NAMES = {
-    0x1: "IN", 0x2: "PRI", 0x4: "OUT", 0x2000: "RDHUP", EXCLUSIVE: "EXCLUSIVE",
-    ONE_SHOT: "ONESHOT", EDGE: "ET",
-}  # fmt: skip
+__all__ = ["EDGE", "EXCLUSIVE", "ONE_SHOT", "brief", "full", "mask", "running"]
 
-
-def mask(events: int) -> str:
-    """`IN|OUT|ET`; ERR and HUP are always reported and left out."""
-    return "|".join(name for bit, name in _MASK_NAMES.items() if events & bit) or "nothing"
+KIT = Path(__file__).resolve().parent.parent
+_ON_DESCRIPTOR = syscalls.ACCEPT | syscalls.RECEIVE | syscalls.SEND | syscalls.EPOLL
+_SHOWN = 8  # so many threads or connections of a process are shown one by one
 
 
 def brief(pid: int) -> str:
@@ -52,40 +53,133 @@ def _count(number: int, one: str, many: str) -> str:
 
 
 def full(pid: int) -> str:
-    """A paragraph per process: threads, descriptors, sockets, interest lists, signals."""
-    inodes = _sockets_by_inode()
-    return "\n\n".join(_process(each, inodes) for each in proc.tree(pid))
+    """A headline, and a paragraph per process: its role, its threads, what its descriptors are."""
+    pids = proc.tree(pid)
+    snapshot = Snapshot(pids)
+    things = {each: snapshot.of(each) for each in pids}
+    ports = sorted({t.port for found in things.values() for t in found if t.kind == LISTENER})
+    where = f" at port {numbers(ports)}" if ports else ", which does not listen"
+    headline = f"{_program(pid)}{where}: {brief(pid)}"
+    return "\n\n".join([headline, *(_process(each, pid, things) for each in pids)])
 
 
-def _process(pid: int, sockets: dict[int, str]) -> str:
+def _program(pid: int) -> str:
+    try:
+        return Path(os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")).name
+    except OSError:
+        return proc.status(pid).get("Name", f"process {pid}")
+
+
+def _process(pid: int, first: int, things: dict[int, list[Thing]]) -> str:
+    found = proc.stat(pid)
+    if found is None:
+        return f"process {pid}: has just ended"
+    if found.state == "Z":
+        return f"process {pid}, child of {found.parent}: a zombie; who waits for it, and when?"
+    whose = f"child of {found.parent}" if pid != first else f"started by {_program(found.parent)}"
+    lines = [f"process {pid}, {whose}: {_role(pid, first, things)}"]
+    rows = [*_threads(proc.tasks(pid), things[pid]), *_descriptors(things[pid])]
+    rows += [("signals", _signals(pid)), ("memory", f"{proc.memory(pid) // 1024:,} KiB")]
+    return "\n".join(lines + [f"   {label:<9} {text}" for label, text in rows])
+
+
+def _role(pid: int, first: int, things: dict[int, list[Thing]]) -> str:
+    """What a process is for, by what it holds."""
+    kinds = Counter(thing.kind for thing in things[pid])
+    serves = _count(kinds[CONNECTION], "connection", "connections") if kinds[CONNECTION] else ""
+    others = len(things) - 1
+    if pid == first and others == 0:
+        return "alone; accepts" + (f", and serves {serves}" if serves else "")
+    if pid == first:
+        doing = f"and holds {serves}" if serves else "and serves nobody itself"
+        passes = "passes clients on, " if kinds[CHANNEL] else ""
+        return f"the first of {others + 1}; accepts, {passes}{doing}"
+    if kinds[LISTENER]:
+        return f"holds the listener as well; serves {serves or 'nobody just now'}"
+    if any(thing.kind == CHANNEL for thing in things[pid]):
+        return f"is given its clients over a channel; serves {serves or 'nobody just now'}"
+    return f"serves {serves or 'nobody'}"
+
+
+def _threads(tasks: Sequence[proc.Task], things: Sequence[Thing]) -> list[tuple[str, str]]:
+    named = {thing.fd: thing.kind for thing in things if thing.kind != OTHER}
+
+    def what(task: proc.Task) -> str:
+        if task.call not in _ON_DESCRIPTOR or task.state in "TtZ":
+            return _place(task)
+        kind = f" ({named[task.argument]})" if task.argument in named else ""
+        return f"{_place(task)} on fd {task.argument}{kind}"
+
+    if len(tasks) <= _SHOWN:
+        return [("thread", what(task)) for task in tasks]
+    places = Counter(_place(task) for task in tasks)
+    return [(_count(n, "thread", "threads"), place) for place, n in places.most_common()]
+
+
+def _descriptors(things: Sequence[Thing]) -> list[tuple[str, str]]:
+    rows = []
+    connections = [thing for thing in things if thing.kind == CONNECTION]
+    for thing in things:
+        if thing.fd < 3 and thing.kind == OTHER:
+            continue  # standard input, output and error
+        if thing in connections[_SHOWN:]:
+            if thing is connections[-1]:
+                rows.append(("fd ...", f"{len(connections) - _SHOWN} more connections"))
+            continue
+        rows.append((f"fd {thing.fd}", thing.text))
+    return rows
+
+
+def _signals(pid: int) -> str:
     status = proc.status(pid)
-    lines = [f"process {pid} {status.get('Name', '')} (parent {status.get('PPid', '?')})"]
-    waits = Counter(_place(task) for task in proc.tasks(pid))
-    lines += [f"  {n} x {place}" for place, n in waits.most_common()]
-    held = proc.socket_inodes(pid)
-    kinds = Counter(sockets.get(inode, "unix or other socket") for inode in held)
-    lines += [f"  holds {n} x {kind}" for kind, n in sorted(kinds.items())]
-    for epoll in proc.epolls(pid):
-        watched = Counter(mask(each.events) for each in proc.interests(pid, epoll))
-        wanted = ", ".join(f"{n} x {events}" for events, n in watched.most_common())
-        lines.append(f"  epoll {epoll} watches {wanted or 'nothing'}")
-    lines.append(f"  {len(proc.descriptors(pid))} descriptors, {proc.memory(pid) // 1024:,} KiB")
-    lines.append(f"  ignores signals {status.get('SigIgn')}, catches {status.get('SigCgt')}")
-    return "\n".join(lines)
+    told = []
+    for key, word in (("SigIgn", "ignores"), ("SigCgt", "catches"), ("SigBlk", "blocks")):
+        bits = int(status.get(key, "0"), 16)
+        names = [number.name[3:] for number in signal.Signals if bits >> (number - 1) & 1]
+        if names:
+            told.append(f"{word} {' '.join(names)}")
+    return "; ".join(told) or "as they are by default"
 
 
-def _sockets_by_inode() -> dict[int, str]:
-    found = {}
-    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
-        for line in proc.read_text(path).splitlines()[1:]:
-            fields = line.split()
-            state, local = int(fields[3], 16), int(fields[1].rpartition(":")[2], 16)
-            what = "listener" if state == tcp.LISTEN else f"connection ({tcp.STATES[state]})"
-            found[int(fields[9])] = f"{what} at port {local}"
-    return found
+def running(kit: Path = KIT) -> list[int]:
+    """The servers of this tree that listen: of each its first process. Those that a check has
+    started are left out."""
+    ours = {each.pid: each.parent for each in proc.all_processes() if _is_ours(each.pid, kit)}
+    first = [pid for pid, parent in ours.items() if parent not in ours]
+    return [pid for pid in sorted(first) if _listens(pid)]
+
+
+def _is_ours(pid: int, kit: Path) -> bool:
+    try:
+        program = Path(os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)"))
+    except OSError:
+        return False
+    below = program.is_relative_to(kit / "build") and program.parent.name == "bin"
+    checked = "C10K_LAB_SERVER=" in proc.read_text(f"/proc/{pid}/environ")
+    return below and not checked and re.match(r"\d\d-", program.name) is not None
+
+
+def _listens(pid: int) -> bool:
+    pids = proc.tree(pid)
+    snapshot = Snapshot(pids)
+    return any(thing.kind == LISTENER for each in pids for thing in snapshot.of(each))
+
+
+def main(words: Sequence[str]) -> int:
+    if len(words) > 1 or any(not word.isdigit() for word in words):
+        print("usage: python3 -m harness.xray [PID]", file=sys.stderr)
+        return 2
+    pids = [int(word) for word in words] or running()
+    if not pids:
+        print("no server of this tree listens: start one, e.g. make run STAGE=04", file=sys.stderr)
+        return 1
+    for pid in pids:
+        if proc.stat(pid) is None:
+            print(f"there is no process {pid}", file=sys.stderr)
+            return 1
+    print("\n\n".join(full(pid) for pid in pids))
+    return 0
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or not sys.argv[1].isdigit():
-        sys.exit("usage: python3 -m harness.xray PID")
-    print(full(int(sys.argv[1])))
+    sys.exit(main(sys.argv[1:]))

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Says what this machine lacks for the kit, or has too little of, and the one line that fixes it.
-# Exit status 1 when something is missing without which `make test` cannot work.
+# Exit status 1 when something is missing without which servers cannot be built and checked.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 python=${PYTHON:-/usr/bin/python3}
@@ -16,7 +16,9 @@ version=$("$compiler" -dumpversion 2>/dev/null)
 if [ -z "$version" ]; then fail "no compiler $compiler" "make deps"
 elif [ "${version%%.*}" -lt 12 ]; then fail "$compiler $version is too old for this C++20" "apt-get install g++-12 && make CXX=g++-12"
 else good "$compiler $version"; fi
-for header in CLI/CLI.hpp boost/beast/http.hpp gtest/gtest.h; do
+headers="CLI/CLI.hpp boost/beast/http.hpp"
+[ -d common/tests ] && headers="$headers gtest/gtest.h"
+for header in $headers; do
   if echo "#include <$header>" | "$compiler" -std=c++20 -E -x c++ - >/dev/null 2>&1; then good "<$header>"
   else fail "<$header> is not found" "make deps"; fi
 done
@@ -46,15 +48,36 @@ cores=$(nproc)
 if [ "$cores" -ge 2 ]; then good "$cores cores"
 else note "one core: make bench cannot keep server and client apart" "a machine with two"; fi
 
+processes=$(ulimit -u)
+if [ "$processes" = unlimited ] || [ "$processes" -ge 1024 ]; then good "processes and threads: $processes"
+else note "processes and threads: $processes; a process or thread per client needs more" "ulimit -u 4096, or 'nproc' in /etc/security/limits.conf"; fi
+space=$(df -Pk . | awk 'NR == 2 { print int($4 / 1024) }')
+if [ "${space:-0}" -ge 1000 ]; then good "free disk space here: $space MiB"
+else note "free disk space here: ${space:-?} MiB; builds and make watch want 1000" "make clean, or another disk"; fi
+if deadlines=$("$python" -c 'from harness import clock; print(f"{clock.calibrate():.1f}")' 2>/dev/null); then
+  good "deadlines of the checks: x $deadlines on this machine"
+else note "the harness does not start" "what Python modules does the list above lack?"; fi
+
+echo "ports"
+for port in 8080 8081; do
+  if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then note "port $port is taken" "make run STAGE=06 PORT=8090, wherever a text says 8080 (who has it: ss -ltnp 'sport = :$port')"
+  else good "port $port is free"; fi
+done
+read -r lowest highest </proc/sys/net/ipv4/ip_local_port_range || { lowest=0; highest=65535; }
+if [ $((highest - lowest)) -ge 20000 ]; then good "ports for clients: $lowest to $highest"
+else note "ports for clients: $lowest to $highest; ten thousand connections want more" "sysctl -w net.ipv4.ip_local_port_range='32768 60999'"; fi
+
 echo "permissions"
-if sleep 5 & pid=$!; strace -p $pid -o /dev/null -e trace=none & tracer=$!; sleep 0.3; kill -0 $tracer 2>/dev/null; then
+if sleep 5 & pid=$!; strace -p $pid -o /dev/null -e trace=none 2>/dev/null & tracer=$!; sleep 0.3; kill -0 $tracer 2>/dev/null; then
   good "ptrace: strace can attach"
 else note "strace cannot attach: checks that make system calls fail are skipped" "sysctl -w kernel.yama.ptrace_scope=0"; fi
 kill $tracer $pid 2>/dev/null; wait 2>/dev/null
+if unshare --user --map-root-user --net true 2>/dev/null; then good "unshare: a network namespace for tests of the texts' commands"
+else note "unshare may not make a network namespace: the texts' commands run beside your own servers" "sysctl -w kernel.unprivileged_userns_clone=1 (Ubuntu: kernel.apparmor_restrict_unprivileged_userns=0)"; fi
 if command -v perf >/dev/null && perf stat -e raw_syscalls:sys_enter true >/dev/null 2>&1; then good "perf counts system calls"
 else note "perf cannot count system calls: make bench leaves these columns empty" "run as root, or sysctl -w kernel.perf_event_paranoid=-1"; fi
 if [ -r /proc/self/syscall ]; then good "/proc/PID/syscall shows what a process waits in"
 else note "/proc/PID/syscall is not readable: checks of the technique see less" "a kernel with CONFIG_HAVE_ARCH_TRACEHOOK, outside gVisor"; fi
 
-[ $bad = 0 ] && echo "all that make test needs is here"
+[ $bad = 0 ] && echo "all that this kit needs is here"
 exit $bad

@@ -1,0 +1,156 @@
+"""A bash that is told commands one by one, and is alone with what it starts.
+
+It has its own network, so that every port is free, and its own processes, of which none outlives
+it, where the kernel lets us (`unshare`); else a session of its own that is swept in the end.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from harness import proc, processes
+
+COMMAND_SECONDS = 30.0
+BUILD_SECONDS = 600.0  # for what calls make
+LATE_SECONDS = 3.0  # what comes from the background may be a little late
+_SERVER = re.compile(r"(build/bin/|make run\b).*&\s*$")
+_KILL = re.compile(r"\s*kill\s+(?:-\w+\s+)*((?:%\d+\s*)+)$")
+_CHATTER = re.compile(r"\[\d+\]([-+]?\s.*)?")  # of a shell about its jobs
+_LOOP = r"""
+set -m
+while IFS= read -r -d '' -u 8 command; do
+  jobs >/dev/null  # as before a prompt: forgets those that have ended
+  eval "$command" 8<&- 9>&- </dev/null
+  printf '%d\n' $? >&9
+done
+"""
+_ALONE = ["--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
+_KEPT = ("HOME", "USER", "LOGNAME", "TMPDIR")
+
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+class Hung(Exception):
+    """A command did not end in its time, or ended the shell."""
+
+
+@cache
+def isolation() -> tuple[str, ...]:
+    """The command that gives a program its own network and processes; empty if none may."""
+    for more in ([], ["--user", "--map-root-user"]):
+        command = ["unshare", *more, *_ALONE]
+        try:
+            tried = subprocess.run([*command, "ip", "link", "set", "lo", "up"], capture_output=True)
+        except FileNotFoundError:
+            break
+        if tried.returncode == 0:
+            return tuple(command)
+    return ()
+
+
+def _end_with_us() -> None:
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def tidy(text: str) -> str:
+    """Without what a shell says about jobs, and without spaces at the ends of lines."""
+    lines = (line.rstrip() for line in text.splitlines())
+    return "\n".join(line for line in lines if not _CHATTER.fullmatch(line))
+
+
+class Shell:
+    """A session in `folder`. A context manager: at its end nothing of it runs any more."""
+
+    def __init__(self, folder: Path, environment: dict[str, str] | None = None) -> None:
+        commands, self._commands = os.pipe()
+        self._status, status = os.pipe()
+        alone = isolation()
+        script = ("ip link set lo up\n" if alone else "") + _LOOP
+        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        kept |= {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TERM": "dumb"}
+        self._process = subprocess.Popen(
+            [*alone, "bash", "-c", f"exec 8<&{commands} 9>&{status}\n{script}"],
+            cwd=folder, env=kept | (environment or {}), pass_fds=[commands, status],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            start_new_session=True, preexec_fn=_end_with_us,
+        )  # fmt: skip
+        os.close(commands)
+        os.close(status)
+        assert self._process.stdout is not None
+        self._output = self._process.stdout.fileno()
+        self._heard = b""
+
+    def __enter__(self) -> Shell:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        for each in list(proc.all_processes()):
+            if each.session == self._process.pid:
+                processes.kill(each.pid)
+        os.close(self._commands)
+        os.close(self._status)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def run(self, command: str, complete: Callable[[str], bool]) -> tuple[int, str]:
+        """A command's status and output, also what comes a little late until it is `complete`.
+
+        A server is waited for until it listens, and who is killed, until it has ended: that is
+        what somebody who types would do.
+        """
+        seconds = BUILD_SECONDS if re.search(r"\bmake\b", command) else COMMAND_SECONDS
+        status = self._execute(command, seconds)
+        if _SERVER.search(command):
+            self._listen(lambda text: "listening on" in text, COMMAND_SECONDS)
+        if killed := _KILL.fullmatch(command):
+            self._execute(f"wait {killed[1]} 2>/dev/null", COMMAND_SECONDS)
+        self._listen(complete, LATE_SECONDS)
+        text, self._heard = self._text(), b""
+        return status, text
+
+    def _text(self) -> str:
+        return tidy(self._heard.decode(errors="replace"))
+
+    def _execute(self, command: str, seconds: float) -> int:
+        os.write(self._commands, command.encode() + b"\0")
+        end = time.monotonic() + seconds
+        while True:
+            ready = self._wait([self._status, self._output], end)
+            if self._output in ready:
+                if not self._hear():
+                    raise Hung("ended the shell")
+            elif self._status in ready:  # not before all that it has written is read
+                return int(self._answer())
+            elif not ready:
+                raise Hung(f"has not ended after {seconds:.0f} s; so far: {self._text() or '-'}")
+
+    def _answer(self) -> bytes:
+        if not (status := os.read(self._status, 16)):
+            raise Hung("ended the shell")
+        return status
+
+    def _listen(self, enough: Callable[[str], bool], seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while not enough(self._text()) and self._wait([self._output], end) and self._hear():
+            pass
+
+    def _wait(self, sources: list[int], end: float) -> list[int]:
+        return select.select(sources, [], [], max(0.0, end - time.monotonic()))[0]
+
+    def _hear(self) -> bool:
+        data = os.read(self._output, 65_536)
+        self._heard += data
+        return bool(data)
