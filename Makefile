@@ -5,7 +5,9 @@ PYTHON ?= /usr/bin/python3
 ifeq ($(origin CXX),default)
 CXX := g++
 endif
+#@staff
 CLANG_CXX ?= clang++
+#@end
 
 # All cores, unless -j says otherwise.
 ifeq ($(MAKELEVEL)$(findstring -j,$(MAKEFLAGS)),0)
@@ -18,13 +20,25 @@ BUILD    := build$(if $(SANITIZE),/$(SANITIZE))
 
 STAGES := $(notdir $(wildcard stages/[0-9]*))
 TOOLS  := $(basename $(notdir $(wildcard harness/bench/*.cc)))
+LABS   := $(patsubst labs/%/lab.toml,%,$(sort $(wildcard labs/[0-9]*/lab.toml)))
 COMMON := $(wildcard common/net/*.cc common/http/*.cc common/app/*.cc common/server/*.cc)
+SOURCES := $(COMMON) $(wildcard stages/*/*.cc harness/bench/*.cc)
+HEADERS := $(wildcard common/*/*.hh stages/*/*.hh)
+#@staff
 TESTS  := $(wildcard common/tests/*.cc)
 FUZZ   := common/tests/fuzz/session_fuzz.cc
-SOURCES := $(COMMON) $(TESTS) $(FUZZ) $(wildcard stages/*/*.cc harness/bench/*.cc)
-HEADERS := $(wildcard common/*/*.hh common/tests/*/*.hh stages/*/*.hh)
+SOURCES += $(TESTS) $(FUZZ)
+HEADERS += $(wildcard common/tests/*/*.hh)
+#@end
 
-WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
+# Half-written code leaves names unused: that is worth a warning, and no reason not to try it. A
+# result that is not looked at is another matter.
+UNFINISHED ?= -Wno-error=unused $(addprefix -Wno-error=unused-,variable but-set-variable function \
+  parameter but-set-parameter label local-typedefs) $(addprefix -Werror=unused-,result value)
+#@staff
+UNFINISHED :=
+#@end
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror $(UNFINISHED)
 OPTIMIZE := -O2 -D_FORTIFY_SOURCE=2
 # Static: nothing to load and to relocate, and a fork copies half as many pages.
 LDFLAGS  += -static
@@ -45,7 +59,8 @@ endif
 stage-dir = stages/$(firstword $(filter $(1) $(1)-%,$(STAGES)))
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps doctor run test bench diff format lint clean unit fuzz check $(STAGES) $(TOOLS)
+.PHONY: all help deps doctor run bench diff format clean check $(STAGES) $(TOOLS)
+.PHONY: grade watch next hint try xray reset predict report
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -54,6 +69,7 @@ $(STAGES) $(TOOLS): %: $(BUILD)/bin/%
 
 help:  ## this list
 	@echo "make NN-name       build one server: $(STAGES)" | fold -s -w 78
+	@echo "make checkNN       grade lab NN and those before it, up to the first failure"
 	@sed -n 's/^\([a-z][a-z_]*\):.*  ## /\1\t/p' Makefile | expand -t 19 | sed 's/^/make /'
 
 deps:  ## install what is missing (as root; otherwise print the line to run)
@@ -66,6 +82,68 @@ run:  ## make run STAGE=06 [PORT=8080] [ARGS="--help"]: run one server here
 	@test $(words $(STAGE)) = 1 || { echo 'which one? make run STAGE=06 [PORT=8080] [ARGS="..."]'; exit 2; }
 	@$(MAKE) -s --no-print-directory $(CHOSEN)
 	@exec $(BUILD)/bin/$(CHOSEN) $(if $(PORT),--port $(PORT)) $(ARGS)
+
+# --- the labs ---
+
+# What runs make in its turn is not part of this make: it has jobs of its own.
+lab-tool = @env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL CXX="$(CXX)" $(PYTHON) -m harness.lab $(1) \
+  $(if $(LAB),--lab $(LAB)) $(if $(T),$(or $(2),--check) "$(T)") $(ARGS)
+which-lab = @test -n "$(LAB)" || { echo 'which lab? make $@ LAB=04'; exit 2; }
+
+grade:  ## make grade LAB=04 [T="4.2 4.3"]: the score of one lab
+	$(which-lab)
+	$(call lab-tool,grade,--only)
+
+CHECKS := $(foreach lab,$(LABS),check$(firstword $(subst -, ,$(lab))))
+.PHONY: $(CHECKS)
+$(foreach check,$(CHECKS),$(eval $(check): LAB = $(check:check%=%)))
+$(CHECKS):
+	$(call lab-tool,check)
+
+watch:  ## make watch LAB=04: build and check again at every save
+	$(call lab-tool,watch)
+
+next:  ## where you are, and what to write next
+	$(call lab-tool,next)
+
+hint:  ## make hint LAB=04 [T=4.3]: one more hint for what fails
+	$(call lab-tool,hint)
+
+try:  ## make try LAB=04 T=4.3: that check again, slowly, with the bytes
+	$(call lab-tool,try)
+
+predict:  ## make predict LAB=04: questions to answer before you write anything
+	$(call lab-tool,predict)
+
+reset:  ## make reset LAB=04: back to the start; yours is kept in .backup
+	$(call lab-tool,reset)
+
+report:  ## make report LAB=04: the lab report, with what was measured here
+	$(call lab-tool,report)
+
+xray:  ## what my running server is: processes, threads, what they wait in [PID=]
+	@$(PYTHON) -m harness.xray $(PID)
+
+# --- the kit ---
+
+#@staff
+.PHONY: handout starter docs mutants selftest test unit fuzz lint
+
+handout:  ## make handout OUT=DIR [LAB=05]: the student's repository; labs before LAB solved
+	@test -n "$(OUT)" || { echo 'where to? make handout OUT=DIR [LAB=05]'; exit 2; }
+	$(call lab-tool,handout --out "$(OUT)")
+
+starter:  ## build what students start with, with g++ and clang++: there is no warning
+	$(call lab-tool,starter)
+
+docs:  ## make docs [LAB=04]: run every command of the labs' texts
+	$(call lab-tool,docs)
+
+mutants:  ## make mutants [LAB=04]: does the grader see each seeded mistake?
+	$(call lab-tool,mutants)
+
+selftest:  ## all that the grader promises, proved
+	$(call lab-tool,selftest)
 
 # With SANITIZE= it is one build that is tested; without, all that `make test` promises.
 test: deps  ## test everything, or make test STAGE=06 [SANITIZE=...]: one stage from outside
@@ -82,6 +160,7 @@ fuzz: build/bin/session-fuzz  ## ten seconds of random input for the HTTP sessio
 	@mkdir -p build/fuzz/corpus
 	cd build/fuzz && ../bin/session-fuzz -max_total_time=10 -verbosity=0 -print_final_stats=0 \
 	  corpus ../../common/tests/fuzz/corpus
+#@end
 
 check: $(CHOSEN)  ## only the checks from outside: make check STAGE=05 [ARGS="-k pipelin"]
 	$(PYTHON) -m pytest harness/checks --bin-dir $(BUILD)/bin --stage "$(CHOSEN)" $(ARGS)
@@ -100,10 +179,12 @@ diff:  ## make diff FROM=05 TO=06: what makes one stage of the other
 format:  ## put the C++ into the kit's form
 	clang-format -i $(SOURCES) $(HEADERS)
 
+#@staff
 lint: compile_commands.json  ## clang-tidy, clang-format and flake8: nothing to say means clean
 	clang-format --dry-run --Werror $(SOURCES) $(HEADERS)
 	$(PYTHON) -m flake8 harness
 	printf '%s\n' $(COMMON) $(wildcard stages/*/*.cc) | xargs -P$$(nproc) -n1 clang-tidy --quiet -p .
+#@end
 
 clean:  ## remove all that was built
 	rm -rf build compile_commands.json .pytest_cache
@@ -125,6 +206,7 @@ $(BUILD)/bin/$(1): $(call object,harness/bench/$(1).cc)
 endef
 $(foreach tool,$(TOOLS),$(eval $(call tool-rule,$(tool))))
 
+#@staff
 # Tests need not be fast, but compiling them should be: no optimizer, and GoogleTest read once.
 TEST_FLAGS = $(CPPFLAGS) $(CXXFLAGS) -O0 -U_FORTIFY_SOURCE
 $(BUILD)/obj/common/tests/%.o: common/tests/%.cc $(BUILD)/pch/tests.hh.gch
@@ -140,6 +222,7 @@ $(BUILD)/pch/tests.hh.gch: $(BUILD)/flags
 $(BUILD)/bin/unit-tests: LDLIBS := -lgtest -lgtest_main
 $(BUILD)/bin/unit-tests: LDFLAGS :=
 $(BUILD)/bin/unit-tests: $(call object,$(TESTS)) $(BUILD)/libcommon.a
+#@end
 
 $(BUILD)/bin/%:
 	@mkdir -p $(@D)
@@ -161,12 +244,14 @@ $(BUILD)/flags: always
 	@echo '$(CXX) $(CPPFLAGS) $(CXXFLAGS)' | cmp -s - $@ || echo '$(CXX) $(CPPFLAGS) $(CXXFLAGS)' >$@
 .PHONY: always
 
+#@staff
 # libFuzzer is clang's; it needs the library built with its instrumentation.
 build/bin/session-fuzz: $(FUZZ) $(COMMON) $(wildcard common/*/*.hh common/tests/fuzz/*.hh)
 	@mkdir -p $(@D)
 	$(call say,compile $@)
 	$(Q)$(CLANG_CXX) -std=c++20 -O1 -g1 -Icommon $(WARNINGS) -pthread -fsanitize=fuzzer,address,undefined \
 	  -fno-sanitize-recover=all $(FUZZ) $(filter-out common/server/%,$(COMMON)) -o $@
+#@end
 
 # For editors: how each file is compiled.
 compile_commands.json: Makefile $(sort $(dir $(SOURCES)))

@@ -59,6 +59,7 @@ void enable(int fd, int level, int option, const char* name) {
 
 Listener::Listener(const std::string& host, std::uint16_t port, int backlog, Mode mode) {
   Address address = parse(host, port);
+  //@lab 00 make the socket, give it its address, listen
   const int nonblock = mode == Mode::nonblocking ? SOCK_NONBLOCK : 0;
   fd_.reset(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | nonblock, 0));
   if (!fd_.is_open()) throw_errno("socket");
@@ -70,12 +71,19 @@ Listener::Listener(const std::string& host, std::uint16_t port, int backlog, Mod
   const std::string where = host + ":" + std::to_string(port);
   if (::bind(fd_.get(), address.raw(), address.length) == -1) throw_errno("bind " + where);
   if (::listen(fd_.get(), backlog) == -1) throw_errno("listen " + where);
+  //| (void)enable;  // above: sets an option of a socket to 1, or throws
+  //| (void)backlog;
+  //| (void)mode;
+  //| lab::not_implemented("lab 00: Listener::Listener()",
+  //|                      "four calls, in this order: socket, setsockopt, bind, listen");
+  //@end
 
   const std::string shown = address.family() == AF_INET6 ? "[" + host + "]" : host;
   address_ = shown + ":" + std::to_string(port_of(fd_.get(), address));
 }
 
 AcceptError accept_error(int error) noexcept {
+  //@lab 00 sort accept(2)'s errors by what to do about them
   switch (error) {
     case EAGAIN: return AcceptError::none_waiting;
     case EINTR:
@@ -97,6 +105,10 @@ AcceptError accept_error(int error) noexcept {
     case EINVAL: return AcceptError::stopped;
     default: return AcceptError::broken;
   }
+  //| (void)error;
+  //| lab::not_implemented("lab 00: accept_error()",
+  //|                      "listener.hh says what each answer means; accept(2) lists the errors");
+  //@end
 }
 
 }  // namespace net

@@ -38,7 +38,10 @@ class Conversation {
     set_timeout(client_, SO_SNDTIMEO, context.settings.io_timeout);
   }
 
+  // The whole conversation: answers what has come, does the one thing that the session wants, and
+  // so on, until it wants to close.
   void run() {
+    //@lab 00 do what the session wants, one step after another, until it wants to close
     for (;;) {
       context_.answer(session_);
       switch (session_.want()) {
@@ -48,13 +51,22 @@ class Conversation {
         case Want::half_close: half_close(); break;
         case Want::close: return;
       }
-      const bool last = context_.stop.requested() || rests_.crowded();
-      if (last && !session_.idle()) session_.drain();
-      session_.tick(now_);
+      after_each_step();
     }
+    //| lab::not_implemented("lab 00: Conversation::run()",
+    //|                      "a loop: answer, ask want(), do that one thing, after_each_step()");
+    //@end
   }
 
  private:
+  // Time goes on for the session; and when the server stops, or others wait for this thread (lab
+  // 03), the reply under way is the last one.
+  void after_each_step() {
+    const bool last = context_.stop.requested() || rests_.crowded();
+    if (last && !session_.idle()) session_.drain();
+    session_.tick(now_);
+  }
+
   void read() {
     if (session_.idle() || session_.lingering())
       rest();
@@ -77,25 +89,36 @@ class Conversation {
     rests_.end(client_.get());
   }
 
+  // One recv(2), which waits `limit` at most, and what came of it: bytes, the client's end of
+  // input, or a connection that is lost. Nothing came: the session's deadlines see to that.
   void receive(Duration limit) {
     // A kept-alive connection rests equally long every time, so this costs it one call in all.
     if (limit != receive_limit_) set_timeout(client_, SO_RCVTIMEO, limit);
     receive_limit_ = limit;
+    //@lab 00 receive once, and tell the session what came
     std::array<char, 4 * 1024> buffer;
     const auto got = net::io_result(::recv(client_.get(), buffer.data(), buffer.size(), 0));
     now_ = Clock::now();
     if (got.status == net::Io::failed) session_.lost();
     if (got.status == net::Io::done && got.bytes == 0) session_.peer_closed();
     if (got.bytes > 0) session_.received({buffer.data(), got.bytes}, now_);
+    //| lab::not_implemented("lab 00: Conversation::receive()",
+    //|                      "one recv(2); io_result() sorts its result; four cases");
+    //@end
   }
 
+  // One send(2) of what is pending, which waits --io-timeout at most, and what came of it.
   void send() {
+    //@lab 00 send once, and tell the session how much went out
     const auto bytes = session_.pending();
     const auto put =
         net::io_result(::send(client_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL));
     now_ = Clock::now();
     if (put.status == net::Io::failed) session_.lost();
     if (put.bytes > 0) session_.sent(put.bytes, now_);
+    //| lab::not_implemented("lab 00: Conversation::send()",
+    //|                      "one send(2) of session_.pending(); it may take less than all");
+    //@end
   }
 
   void wait() {
@@ -103,9 +126,14 @@ class Conversation {
     now_ = Clock::now();
   }
 
+  // The last reply is out: says so to the client, and goes on listening to it.
   void half_close() {
+    //@lab 00 end our half of the connection only
     ::shutdown(client_.get(), SHUT_WR);
     session_.half_closed(now_);
+    //| lab::not_implemented("lab 00: Conversation::half_close()",
+    //|                      "shutdown(2) of one direction, then tell the session");
+    //@end
   }
 
   const net::Fd& client_;

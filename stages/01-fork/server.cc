@@ -32,26 +32,38 @@ constexpr auto accept_again = std::chrono::milliseconds(50);
 std::atomic<int> children{0};
 app::Shared* shared = nullptr;
 
-// Signals do not queue: one SIGCHLD may stand for many children, so we collect until there is none
-// left. All it calls is safe in a handler (signal-safety(7)): waitpid, and atomics without locks.
+// Collects the children that have ended and takes them out of our books. It interrupts whatever is
+// going on: all it calls must be safe in a handler (signal-safety(7)), and errno must survive it.
 void on_child_ended(int) {
+  //@lab 01 collect every child that has ended
+  // Signals do not queue: one SIGCHLD may stand for many children, so until there is none left.
   const int saved = errno;
   for (pid_t pid = 0; (pid = ::waitpid(-1, nullptr, WNOHANG)) > 0; --children) {
     shared->process_ended(pid);
     shared->connections_closed();
   }
   errno = saved;
+  //| (void)children;
+  //| lab::not_implemented("lab 01: on_child_ended()",
+  //|                      "waitpid(2): how many children can one SIGCHLD stand for?");
+  //@end
 }
 
+// From now on SIGCHLD runs on_child_ended().
 void collect_children() {
+  //@lab 01 install the handler
   struct sigaction action {};
   action.sa_handler = on_child_ended;
   action.sa_flags = SA_RESTART | SA_NOCLDSTOP;  // accept(2) need not notice
   net::checked(::sigaction(SIGCHLD, &action, nullptr), "sigaction");
+  //| (void)on_child_ended;
+  //| lab::not_implemented("lab 01: collect_children()", "sigaction(2) for SIGCHLD; which flags?");
+  //@end
 }
 
-// The child's whole life.
+// The child's whole life; `parent` is the process that forked it.
 [[noreturn]] void serve_client(const net::Fd& client, server::Context& context, pid_t parent) {
+  //@lab 01 the child: let go of what is the parent's, talk to the client, end
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody would stop us or collect us
   if (::getppid() != parent) ::_exit(1);
   ::signal(SIGCHLD, SIG_DFL);
@@ -59,9 +71,18 @@ void collect_children() {
   context.stop.in_child();
   server::converse(client, context);
   ::_exit(0);  // not exit(): what the parent has registered for its end is not ours to run
+  //| (void)client;
+  //| (void)context;
+  //| (void)parent;
+  //| lab::not_implemented("lab 01: serve_client()",
+  //|                      "which of the parent's things does a child hold, and must not?");
+  //@end
 }
 
+// Makes a child that talks to `client`, and writes it into our books; without a child the client is
+// turned away.
 void start_child(net::Fd client, server::Context& context) {
+  //@lab 01 fork; the child serves, the parent goes on
   const pid_t parent = ::getpid();
   const Stop::Blocked blocked;  // until the child is in our books, lest it ends before
   const pid_t child = ::fork();
@@ -73,8 +94,15 @@ void start_child(net::Fd client, server::Context& context) {
   ++children;
   shared->process_started(child);
   shared->connection_opened();
-}  // here our copy of the client's descriptor is closed: while we held it, the client would not
-   // see the end of the connection when the child closes its own
+  // Here our copy of the client's descriptor is closed: while we held it, the client would not see
+  // the end of the connection when the child closes its own.
+  //| (void)serve_client;
+  //| (void)client;
+  //| (void)context;
+  //| lab::not_implemented("lab 01: start_child()",
+  //|                      "fork(2) returns twice, or fails: three ways to go on");
+  //@end
+}
 
 // Sleeps until signals have made an end of the condition. It is tested with the signals blocked, or
 // one could come between the test and the sleep and be missed.
@@ -84,10 +112,15 @@ void wait_while(Condition condition) {
   while (condition()) blocked.sleep();
 }
 
+// Asks every child to finish.
 void stop_children() {
+  //@lab 01 SIGTERM to each child
   const Stop::Blocked blocked;  // nobody is collected now, so each pid is still who we think
   for (const auto& place : shared->pids)
     if (const pid_t pid = place; pid != 0 && pid != ::getpid()) ::kill(pid, SIGTERM);
+  //| lab::not_implemented("lab 01: stop_children()",
+  //|                      "shared->pids has everybody who runs, ourselves included");
+  //@end
 }
 
 void serve(server::Context& context) {
@@ -95,6 +128,7 @@ void serve(server::Context& context) {
   collect_children();
   {
     const Stop::Wake wake(context.listener.get());
+    //@lab 01 accept as in lab 00, and start a child for each client
     while (!context.stop.requested()) {
       // Every client costs a process: beyond the cap they wait in the listen backlog.
       wait_while([&context] {
@@ -110,10 +144,20 @@ void serve(server::Context& context) {
       }
       start_child(std::move(client), context);
     }
+    //| (void)accept_again;
+    //| (void)start_child;
+    //| lab::not_implemented("lab 01: serve()",
+    //|                      "the loop of lab 00, but start_child() instead of converse()");
+    //@end
   }
+  //@lab 01 nobody new; let the children finish, and wait for them
   context.listener.close();
   stop_children();
   wait_while([] { return children > 0; });
+  //| (void)stop_children;
+  //| lab::not_implemented("lab 01: serve(), the end",
+  //|                      "who must have ended before the parent may?");
+  //@end
 }
 
 }  // namespace

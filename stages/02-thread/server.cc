@@ -37,15 +37,22 @@ class Clients {
 
   // Nothing may be destroyed under a running thread: waits until all have left.
   ~Clients() {
+    //@lab 02 wait for the last client to leave, then for the threads to end
     std::unique_lock lock(mutex_);
     left_.wait(lock, [this] { return running_.empty(); });
     lock.unlock();
     join_finished();
+    //| lab::not_implemented("lab 02: ~Clients()",
+    //|                      "sleep until nobody is running_; who joins what is left?");
+    //@end
   }
   Clients(const Clients&) = delete;
   Clients& operator=(const Clients&) = delete;
 
+  // Starts a thread that talks to this client and owns its socket. If there can be no further
+  // thread, the client is turned away, and nothing else happens.
   void start(net::Fd socket) {
+    //@lab 02 a place in the books, a thread, and what if there is none
     join_finished();
     const std::lock_guard lock(mutex_);  // the new thread cannot end before it is in the books
     const auto client = running_.insert(running_.end(), {std::move(socket), {}});
@@ -57,12 +64,21 @@ class Clients {
       server::turn_away(client->socket, context_);
       running_.erase(client);
     }
+    //| (void)socket;
+    //| lab::not_implemented("lab 02: Clients::start()",
+    //|                      "socket and thread go into running_ together; std::thread may throw");
+    //@end
   }
 
   // Every client costs a stack: beyond the cap they wait in the listen backlog.
   void wait_for_room() {
+    //@lab 02 sleep while --max-connections clients are served
     std::unique_lock lock(mutex_);
     left_.wait(lock, [this] { return running_.size() < context_.max_connections(); });
+    //| (void)context_;
+    //| lab::not_implemented("lab 02: Clients::wait_for_room()",
+    //|                      "a condition variable: left_ is notified whenever a client leaves");
+    //@end
   }
 
  private:
@@ -71,24 +87,35 @@ class Clients {
     std::thread thread;
   };
 
-  // What a thread does.
+  // What a thread does: talks to its client, closes the socket, and goes from running_ to
+  // finished_, where others find it.
   void serve(std::list<Client>::iterator client) {
+    //@lab 02 the thread: talk, close, leave the books, say so
     server::converse(client->socket, context_);
     client->socket.reset();
     context_.service.shared().connections_closed();
     const std::lock_guard lock(mutex_);
     finished_.splice(finished_.end(), running_, client);
     left_.notify_one();
+    //| (void)client;
+    //| lab::not_implemented("lab 02: Clients::serve()",
+    //|                      "converse(), close, connections_closed(), then the books, locked");
+    //@end
   }
 
-  // A thread cannot join itself, so it leaves itself to whoever comes next.
+  // Joins the threads of clients who have left. A thread cannot join itself, so it leaves itself to
+  // whoever comes next.
   void join_finished() {
+    //@lab 02 join them, and let nobody wait for that
     std::list<Client> finished;
     {
       const std::lock_guard lock(mutex_);
       finished.swap(finished_);
     }
     for (Client& client : finished) client.thread.join();
+    //| lab::not_implemented("lab 02: Clients::join_finished()",
+    //|                      "what would happen to the others if you joined with mutex_ held?");
+    //@end
   }
 
   server::Context& context_;
@@ -110,6 +137,7 @@ void serve(server::Context& context) {
   use_small_stacks();
   Clients clients(context);
   const server::Stop::Wake wake(context.listener.get());
+  //@lab 02 accept as in lab 00; wait for room before, start a thread after
   while (!context.stop.requested()) {
     clients.wait_for_room();
     net::Fd client(::accept4(context.listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
@@ -122,6 +150,10 @@ void serve(server::Context& context) {
     }
     clients.start(std::move(client));
   }
+  //| (void)accept_again;
+  //| lab::not_implemented("lab 02: serve()",
+  //|                      "your loop of lab 00, with wait_for_room() before and start() after");
+  //@end
 }
 
 }  // namespace

@@ -28,21 +28,33 @@ constexpr auto accept_again = std::chrono::milliseconds(50);
 // The queue, its workers, and the clients with whom they rest.
 class Pool final : public server::Rests {
  public:
+  // Hires --workers threads, each of which does work().
   explicit Pool(server::Context& context) : context_(context) {
+    //@lab 03 start the workers
     for (int i = 0; i < context.options.workers; ++i) workers_.emplace_back([this] { work(); });
+    //| (void)context_;
+    //| lab::not_implemented("lab 03: Pool::Pool()",
+    //|                      "workers_ gets --workers threads that do work(), here and only here");
+    //@end
   }
 
-  // Serves what is queued, then lets the workers go (std::jthread joins them).
+  // Lets the workers go once what is queued has been served (std::jthread joins them).
   ~Pool() override {
+    //@lab 03 tell every worker that nobody else will come
     const std::lock_guard lock(mutex_);
     closing_ = true;
     not_empty_.notify_all();
+    //| lab::not_implemented("lab 03: Pool::~Pool()",
+    //|                      "set closing_ where it cannot be missed; who may be asleep now?");
+    //@end
   }
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  // Waits while the queue is full. If nobody is free for the client, an idle one has to leave.
+  // Queues a client; waits while --queue of them are queued. If no worker is free for it, the one
+  // that has rested longest has to leave.
   void push(net::Fd client) {
+    //@lab 03 wait for a place, queue the client, wake a worker; if none is free, make one free
     std::unique_lock lock(mutex_);
     const auto most = static_cast<std::size_t>(context_.options.queue);
     not_full_.wait(lock, [&] { return queue_.size() < most; });
@@ -52,6 +64,10 @@ class Pool final : public server::Rests {
       ::shutdown(resting_.front(), SHUT_RD);
       resting_.pop_front();
     }
+    //| (void)client;
+    //| lab::not_implemented("lab 03: Pool::push()",
+    //|                      "not_full_ for the place, not_empty_ for a worker; then all_taken()?");
+    //@end
   }
 
   bool crowded() override {
@@ -59,25 +75,39 @@ class Pool final : public server::Rests {
     return all_taken();
   }
 
-  // A shut down socket still gives what has come: only a client that really says nothing leaves.
+  // A client rests from now on, unless somebody waits for its worker: then it has to leave. A shut
+  // down socket still gives what has come: only a client that really says nothing leaves.
   void begin(int fd) override {
+    //@lab 03 write it down, or wake it at once
     const std::lock_guard lock(mutex_);
     if (all_taken())
       ::shutdown(fd, SHUT_RD);
     else
       resting_.push_back(fd);
+    //| (void)fd;
+    //| lab::not_implemented("lab 03: Pool::begin()",
+    //|                      "resting_, longest first; how would recv(2) come back at once?");
+    //@end
   }
 
+  // It does not rest any more, whatever the reason. The number may soon be another client's.
   void end(int fd) override {
+    //@lab 03 forget it
     const std::lock_guard lock(mutex_);
     resting_.remove(fd);
+    //| (void)fd;
+    //| lab::not_implemented("lab 03: Pool::end()", "push() may have taken it out already");
+    //@end
   }
 
  private:
   // Somebody waits for whom no worker is free; one that has been called may not be awake yet.
   [[nodiscard]] bool all_taken() const { return queue_.size() > free_workers_; }
 
+  // A worker's life: takes clients out of the queue and talks to each until it leaves. Ends when
+  // the pool closes and nobody is queued any more.
   void work() {
+    //@lab 03 sleep until there is somebody, take one, talk to it without the lock
     for (;;) {
       std::unique_lock lock(mutex_);
       ++free_workers_;
@@ -93,6 +123,10 @@ class Pool final : public server::Rests {
       server::converse(client, context_, *this);
       context_.service.shared().connections_closed();
     }
+    //| (void)closing_;
+    //| lab::not_implemented("lab 03: Pool::work()",
+    //|                      "wait on not_empty_; all_taken() relies on your free_workers_");
+    //@end
   }
 
   server::Context& context_;
@@ -109,6 +143,7 @@ class Pool final : public server::Rests {
 void serve(server::Context& context) {
   Pool pool(context);
   const server::Stop::Wake wake(context.listener.get());
+  //@lab 03 accept as in lab 00, and queue each client
   while (!context.stop.requested()) {
     net::Fd client(::accept4(context.listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!client.is_open()) {
@@ -121,6 +156,10 @@ void serve(server::Context& context) {
     context.service.shared().connection_opened();
     pool.push(std::move(client));
   }
+  //| (void)accept_again;
+  //| lab::not_implemented("lab 03: serve()",
+  //|                      "copy your loop of lab 00, but push() instead of converse()");
+  //@end
 }
 
 }  // namespace

@@ -49,6 +49,7 @@ class Server {
 
   void run() {
     while (!draining_ || clients_.size() > 0) {
+      //@lab 04 ask, sleep in select(2) until something is due, and act on it
       ask();
       std::optional<timeval> timeout;
       if (const int ms = timers_.sleep_ms(now_); ms >= 0) timeout = {ms / 1000, ms % 1000 * 1000};
@@ -58,12 +59,16 @@ class Server {
       now_ = http::Clock::now();
       if (n > 0) on_answer();  // after an error the sets mean nothing
       on_alarms();
+      //| lab::not_implemented("lab 04: run()",
+      //|                      "one select(2) for everybody; how long may it sleep at most?");
+      //@end
     }
   }
 
  private:
   // select(2) overwrites the sets with its answer, so the question is put anew each time.
   void ask() {
+    //@lab 04 put the whole question anew: the listener, the stop signal, and every client
     FD_ZERO(&readable_);
     FD_ZERO(&writable_);
     highest_ = -1;
@@ -71,26 +76,40 @@ class Server {
     if (accepting) watch(listener_id, Want::read);
     if (!draining_) watch(stop_id, Want::read);
     for (const auto& [id, client] : clients_) watch(id, client.session.want());
+    //| (void)readable_;
+    //| (void)writable_;
+    //| (void)highest_;
+    //| lab::not_implemented("lab 04: ask()", "whom do you want to hear of now, and what of them?");
+    //@end
   }
 
-  // The listener comes last: a new client may get the descriptor of one that has just left, and
-  // would be taken for it.
+  // The sets hold the answer now: whoever is in one of them has something for us.
   void on_answer() {
+    //@lab 04 visit the clients the answer is about, then the listener and the stop signal
+    // The listener comes last: a new client may get the descriptor of one that has just left, and
+    // would be taken for it.
     for (auto next = clients_.begin(); next != clients_.end();) {
       const Id id = (next++)->first;
       if (FD_ISSET(id, &readable_) || FD_ISSET(id, &writable_)) on_event(id);
     }
     if (FD_ISSET(listener_id, &readable_)) accept_clients();
     if (FD_ISSET(stop_id, &readable_)) drain();
+    //| lab::not_implemented("lab 04: on_answer()", "each client in a set gets its on_event()");
+    //@end
   }
 
   void on_event(Id id) {
+    //@lab 04 read if that is what the session wants, then go on with this client
     Connection& client = clients_.at(id);
     if (client.session.want() == Want::read) on_readable(client);
     advance(id, client);
+    //| (void)id;
+    //| lab::not_implemented("lab 04: on_event()", "what does the session of this client want?");
+    //@end
   }
 
   void accept_clients() {
+    //@lab 04 take a batch of clients that wait, as non-blocking sockets with a session each
     for (int i = 0; i < accept_batch && !draining_; ++i) {
       if (clients_.size() >= context_.max_connections()) return pause_accepting();
       net::Fd socket(
@@ -111,6 +130,10 @@ class Server {
       clients_.emplace(id, Connection{std::move(socket), context_.new_session(now_)});
       advance(id, clients_.at(id));
     }
+    //| (void)accept_batch;
+    //| lab::not_implemented("lab 04: accept_clients()",
+    //|                      "accept4(2) until nobody waits; who fits into a set?");
+    //@end
   }
 
   // Out of descriptors, or full: the waiting clients would be reported at once and for ever. We
@@ -121,24 +144,35 @@ class Server {
 
   // One recv(2) an event: what it leaves is reported again.
   void on_readable(Connection& client) {
+    //@lab 04 receive what there is, and tell the session what came of it
     const auto got = net::io_result(::recv(client.socket.get(), buffer_.data(), buffer_.size(), 0));
     if (got.status == net::Io::failed) client.session.lost();
     if (got.status == net::Io::done && got.bytes == 0) client.session.peer_closed();
     if (got.bytes > 0) client.session.received({buffer_.data(), got.bytes}, now_);
+    //| (void)client;
+    //| (void)buffer_;
+    //| lab::not_implemented("lab 04: on_readable()",
+    //|                      "recv(2) once: bytes, the end, nothing yet, or a lost connection");
+    //@end
   }
 
   // Returns whether the socket may take more.
   bool on_writable(Connection& client) {
+    //@lab 04 send what is pending, and tell the session how much of it went out
     const auto bytes = client.session.pending();
     const auto put =
         net::io_result(::send(client.socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL));
     if (put.status == net::Io::failed) client.session.lost();
     if (put.bytes > 0) client.session.sent(put.bytes, now_);
     return put.bytes == bytes.size();
+    //| (void)client;
+    //| lab::not_implemented("lab 04: on_writable()", "send(2) takes what fits, and says how much");
+    //@end
   }
 
   // Answers what has come in, sends what the socket takes, and sees what the client needs next.
   void advance(Id id, Connection& client) {
+    //@lab 04 answer, send while the client takes it, then see what it needs next
     context_.answer(client.session);
     for (int i = 0; i < send_batch && client.session.want() == Want::write; ++i) {
       if (!on_writable(client)) break;
@@ -150,20 +184,34 @@ class Server {
     }
     if (client.session.want() == Want::close) return close_connection(id);
     timers_.set(id, client.alarm, client.session.deadline());
+    //| (void)id, (void)client, (void)send_batch;
+    //| lab::not_implemented("lab 04: advance()",
+    //|                      "do all that can be done without waiting; then set the alarm");
+    //@end
   }
 
-  // Interest in writing only while there is something to write: a socket is writable most times.
+  // Puts a descriptor where its want belongs. Time alone needs no place in a set.
   void watch(Id id, Want want) {
+    //@lab 04 put a descriptor into the set that fits its want, and keep the highest
+    // Interest in writing only while there is something to write: a socket is writable most times.
     if (want == Want::read) FD_SET(id, &readable_);
     if (want == Want::write) FD_SET(id, &writable_);
     highest_ = std::max(highest_, id);
+    //| (void)id, (void)want;
+    //| lab::not_implemented("lab 04: watch()", "FD_SET into the set it belongs to, if any");
+    //@end
   }
 
   void close_connection(Id id) {
+    //@lab 04 forget a client wherever it is known, and let the next one in
     timers_.cancel(id, clients_.at(id).alarm);
     clients_.erase(id);
     context_.service.shared().connections_closed();
     if (accept_alarm_ != Timers::none) resume_accepting();
+    //| (void)id;
+    //| lab::not_implemented("lab 04: close_connection()",
+    //|                      "who knows this client, besides clients_ itself?");
+    //@end
   }
 
   void on_alarms() {
@@ -183,6 +231,7 @@ class Server {
   // Stops accepting, and lets everybody finish what has begun: whoever has already sent a request
   // gets a reply, the idle ones are closed.
   void drain() {
+    //@lab 04 let in who waits already, close the listener, and tell every session
     accept_clients();
     draining_ = true;
     context_.listener.close();
@@ -192,6 +241,9 @@ class Server {
       client.session.drain();
       advance(id, client);
     }
+    //| lab::not_implemented("lab 04: drain()",
+    //|                      "stop accepting first; each client may finish what it has begun");
+    //@end
   }
 
   const server::Context& context_;

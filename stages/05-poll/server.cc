@@ -46,6 +46,7 @@ class Server {
 
   void run() {
     while (!draining_ || clients_.size() > 0) {
+      //@lab 05 sleep in poll(2), then visit the rows with an answer, while rows come and go
       const int n = ::poll(table_.data(), table_.size(), timers_.sleep_ms(now_));
       if (n == -1 && errno != EINTR) net::throw_errno("poll");
       now_ = http::Clock::now();
@@ -53,11 +54,15 @@ class Server {
       for (std::size_t row = table_.size(); n > 0 && row-- > 0;)
         if (table_[row].revents != 0) on_event(table_[row].fd, table_[row].revents);
       on_alarms();
+      //| lab::not_implemented("lab 05: run()",
+      //|                      "one poll(2) for the table; which way is it safe to walk it?");
+      //@end
     }
   }
 
  private:
   void on_event(Id id, short events) {
+    //@lab 05 tell listener, stop signal and clients apart; some events come unasked
     if (id == listener_id) return accept_clients();
     if (id == stop_id) return drain();
     Connection& client = clients_.at(id);
@@ -68,9 +73,14 @@ class Server {
     // client from whom we want neither has to be let go here, or it wakes us for ever.
     if (want == Want::wait && (events & (POLLERR | POLLHUP | POLLNVAL)) != 0) client.session.lost();
     advance(id, client);
+    //| (void)id, (void)events;
+    //| lab::not_implemented("lab 05: on_event()",
+    //|                      "what if a row has an answer that its client did not ask for?");
+    //@end
   }
 
   void accept_clients() {
+    //@lab 05 take a batch of clients that wait, and give each a row of the table
     for (int i = 0; i < accept_batch && !draining_; ++i) {
       if (clients_.size() >= context_.max_connections()) return pause_accepting();
       net::Fd socket(
@@ -89,40 +99,62 @@ class Server {
       table_.push_back({.fd = id, .events = POLLIN, .revents = 0});
       advance(id, clients_.at(id));
     }
+    //| (void)accept_batch;
+    //| lab::not_implemented("lab 05: accept_clients()",
+    //|                      "as in stages/04-select/server.cc, but there is a row for everybody");
+    //@end
   }
 
   // Out of descriptors, or full: the waiting clients would be reported at once and for ever. We
   // look again when a client leaves, or soon, in case it was another process that ran out.
   void pause_accepting() {
+    //@lab 05 ask no more about the listener
     table_[0].events = 0;
+    //| lab::not_implemented("lab 05: pause_accepting()", "what asks about the listener? row 0");
+    //@end
     timers_.set(listener_id, accept_alarm_, now_ + accept_again);
   }
 
   void resume_accepting() {
     timers_.cancel(listener_id, accept_alarm_);
+    //@lab 05 ask about the listener again
     table_[0].events = POLLIN;
+    //| lab::not_implemented("lab 05: resume_accepting()", "undo what pause_accepting() has done");
+    //@end
   }
 
   // One recv(2) an event: what it leaves is reported again.
   void on_readable(Connection& client) {
+    //@lab 05 receive what there is, and tell the session what came of it
     const auto got = net::io_result(::recv(client.socket.get(), buffer_.data(), buffer_.size(), 0));
     if (got.status == net::Io::failed) client.session.lost();
     if (got.status == net::Io::done && got.bytes == 0) client.session.peer_closed();
     if (got.bytes > 0) client.session.received({buffer_.data(), got.bytes}, now_);
+    //| (void)client;
+    //| (void)buffer_;
+    //| lab::not_implemented("lab 05: on_readable()",
+    //|                      "nothing changes here: copy yours from stages/04-select/server.cc");
+    //@end
   }
 
   // Returns whether the socket may take more.
   bool on_writable(Connection& client) {
+    //@lab 05 send what is pending, and tell the session how much of it went out
     const auto bytes = client.session.pending();
     const auto put =
         net::io_result(::send(client.socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL));
     if (put.status == net::Io::failed) client.session.lost();
     if (put.bytes > 0) client.session.sent(put.bytes, now_);
     return put.bytes == bytes.size();
+    //| (void)client;
+    //| lab::not_implemented("lab 05: on_writable()",
+    //|                      "nothing changes here: copy yours from stages/04-select/server.cc");
+    //@end
   }
 
   // Answers what has come in, sends what the socket takes, and sees what the client needs next.
   void advance(Id id, Connection& client) {
+    //@lab 05 answer, send while the client takes it, then say what it needs next
     context_.answer(client.session);
     for (int i = 0; i < send_batch && client.session.want() == Want::write; ++i) {
       if (!on_writable(client)) break;
@@ -135,18 +167,28 @@ class Server {
     if (client.session.want() == Want::close) return close_connection(id);
     watch(id, client);
     timers_.set(id, client.alarm, client.session.deadline());
+    //| (void)id, (void)client, (void)send_batch;
+    //| lab::not_implemented("lab 05: advance()",
+    //|                      "as in stages/04-select/server.cc; and the row has to know");
+    //@end
   }
 
-  // Interest in writing only while there is something to write: a socket is writable most times.
+  // Makes the row of a client say what its session wants. Time alone needs no event.
   void watch(Id, Connection& client) {
+    //@lab 05 make a row ask for what its client needs now, and for nothing else
+    // Interest in writing only while there is something to write: a socket is writable most times.
     short interest = 0;  // waiting for time alone
     if (client.session.want() == Want::read) interest = POLLIN;
     if (client.session.want() == Want::write) interest = POLLOUT;
     table_[client.row].events = interest;
+    //| (void)client;
+    //| lab::not_implemented("lab 05: watch()", "which events fit which want?");
+    //@end
   }
 
   // The table and the clients change together, and nobody leaves them but here.
   void close_connection(Id id) {
+    //@lab 05 forget a client and its row, and leave no hole in the table
     timers_.cancel(id, clients_.at(id).alarm);
     const std::size_t row = clients_.at(id).row;
     table_[row] = table_.back();
@@ -155,6 +197,10 @@ class Server {
     clients_.erase(id);
     context_.service.shared().connections_closed();
     if (accept_alarm_ != Timers::none) resume_accepting();
+    //| (void)id;
+    //| lab::not_implemented("lab 05: close_connection()",
+    //|                      "as in stages/04-select/server.cc; and its row goes, without a hole");
+    //@end
   }
 
   void on_alarms() {
@@ -174,6 +220,7 @@ class Server {
   // Stops accepting, and lets everybody finish what has begun: whoever has already sent a request
   // gets a reply, the idle ones are closed.
   void drain() {
+    //@lab 05 let in who waits already, ask no more about rows 0 and 1, tell every session
     accept_clients();
     draining_ = true;
     context_.listener.close();
@@ -185,6 +232,9 @@ class Server {
       client.session.drain();
       advance(id, client);
     }
+    //| lab::not_implemented("lab 05: drain()",
+    //|                      "as in stages/04-select/server.cc; who asks about rows 0, 1?");
+    //@end
   }
 
   const server::Context& context_;

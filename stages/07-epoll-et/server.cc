@@ -50,13 +50,18 @@ struct Connection {
 class Server {
  public:
   explicit Server(const server::Context& context) : context_(context) {
+    //@lab 07 register the listener, for edges, and the stop descriptor
     control(EPOLL_CTL_ADD, context_.listener.get(), EPOLLIN | EPOLLET, listener_id);
     control(EPOLL_CTL_ADD, context_.stop.descriptor(), EPOLLIN, stop_id);
+    //| lab::not_implemented("lab 07: Server()",
+    //|                      "as in stages/06-epoll-lt/server.cc, but the listener reports edges");
+    //@end
   }
 
   void run() {
     std::array<epoll_event, 512> events;
     while (!draining_ || clients_.size() > 0) {
+      //@lab 07 sleep in epoll_wait(2) if nobody is ready, enter the news, give everybody a turn
       const int sleep_ms = ready_.empty() ? timers_.sleep_ms(now_) : 0;
       const int n = ::epoll_wait(epoll_.get(), events.data(), events.size(), sleep_ms);
       if (n == -1 && errno != EINTR) net::throw_errno("epoll_wait");
@@ -65,6 +70,11 @@ class Server {
         on_event(events[i].data.u64, events[i].events);
       on_ready();
       on_alarms();
+      //| (void)events;
+      //| lab::not_implemented("lab 07: run()",
+      //|                      "as in stages/06-epoll-lt/server.cc, but may it sleep while "
+      //|                      "somebody is in ready_?");
+      //@end
     }
   }
 
@@ -74,6 +84,7 @@ class Server {
 
   // Enters the news into the books. Nothing is done about it before all of it is in.
   void on_event(Id id, std::uint32_t events) {
+    //@lab 07 enter what has happened, and put whom it happened to into the ready list
     if (id == listener_id) return ready_.push_back(id);
     if (id == stop_id) return drain();
     Connection* client = clients_.find(id);
@@ -85,10 +96,16 @@ class Server {
     client->writable |= broken || (events & EPOLLOUT) != 0;
     if (broken && client->session.want() == Want::wait) client->session.lost();
     list(id, *client);
+    //| (void)id, (void)events, (void)listener_id, (void)stop_id;
+    //| lab::not_implemented("lab 07: on_event()",
+    //|                      "no recv(2) and no accept4(2) here: an edge only changes readable, "
+    //|                      "writable and special");
+    //@end
   }
 
   // One round through the ready list; who is not done then is in the next one.
   void on_ready() {
+    //@lab 07 give everybody in the ready list one turn
     round_.swap(ready_);
     for (const Id id : round_) {
       if (id == listener_id) accept_clients();
@@ -98,9 +115,14 @@ class Server {
       }
     }
     round_.clear();
+    //| lab::not_implemented("lab 07: on_ready()",
+    //|                      "those who are not done list themselves again meanwhile: so walk "
+    //|                      "through round_, not through ready_");
+    //@end
   }
 
   void accept_clients() {
+    //@lab 07 accept within the budget, and register each client for all edges
     for (int i = 0; i < accept_budget && !draining_; ++i) {
       if (clients_.size() >= context_.max_connections()) return pause_accepting();
       net::Fd socket(
@@ -120,6 +142,11 @@ class Server {
       advance(id, client);
     }
     if (!draining_) ready_.push_back(listener_id);  // the budget is spent, the queue may not be
+    //| (void)accept_budget, (void)context_;
+    //| lab::not_implemented("lab 07: accept_clients()",
+    //|                      "start from yours in stages/06-epoll-lt/server.cc; what if the "
+    //|                      "budget ends before the queue does?");
+    //@end
   }
 
   // Out of descriptors, or full: the edge is used up, and who waits is not reported again. We look
@@ -128,22 +155,35 @@ class Server {
 
   void resume_accepting() {
     timers_.cancel(listener_id, accept_alarm_);
+    //@lab 07 look again, though no edge came
     if (!draining_) ready_.push_back(listener_id);
+    //| lab::not_implemented("lab 07: resume_accepting()",
+    //|                      "nobody will report those who wait: who gives the listener its turn?");
+    //@end
   }
 
-  // A stream that gives less than there is room for is empty (epoll(7)): the call that would say
-  // EAGAIN is saved. Not so at the end of input, which takes a recv(2) of its own, and at urgent
-  // data, before which recv(2) stops.
+  // Reads once, and enters whether there may be more.
   void on_readable(Connection& client) {
+    //@lab 07 give the session what has come, and keep the book
+    // A stream that gives less than there is room for is empty (epoll(7)): the call that would say
+    // EAGAIN is saved. Not so at the end of input, which takes a recv(2) of its own, and at urgent
+    // data, before which recv(2) stops.
     const auto got = net::io_result(::recv(client.socket.get(), buffer_.data(), buffer_.size(), 0));
     if (got.status == net::Io::failed) client.session.lost();
     if (got.status == net::Io::done && got.bytes == 0) client.session.peer_closed();
     if (got.bytes > 0) client.session.received({buffer_.data(), got.bytes}, now_);
     const bool may_be_more = client.special ? got.bytes > 0 : got.bytes == buffer_.size();
     client.readable = may_be_more || got.status == net::Io::interrupted;
+    //| (void)client, (void)buffer_;
+    //| lab::not_implemented("lab 07: on_readable()",
+    //|                      "lab 06's, and then client.readable: when has recv(2) said that "
+    //|                      "there is no more?");
+    //@end
   }
 
+  // Sends once, and enters whether the socket may take more.
   void on_writable(Connection& client) {
+    //@lab 07 send what the socket takes, and keep the book
     const auto bytes = client.session.pending();
     const auto put =
         net::io_result(::send(client.socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL));
@@ -151,11 +191,16 @@ class Server {
     const bool all = put.bytes == bytes.size();
     if (put.bytes > 0) client.session.sent(put.bytes, now_);
     client.writable = all || put.status == net::Io::interrupted;
+    //| (void)client;
+    //| lab::not_implemented("lab 07: on_writable()",
+    //|                      "lab 06's, and then client.writable instead of a returned bool");
+    //@end
   }
 
   // Answers what has come in and moves bytes in and out, until the socket gives and takes no more
   // or the budget is spent.
   void advance(Id id, Connection& client) {
+    //@lab 07 answer and move bytes within the budget, then see what the client needs next
     context_.answer(client.session);
     for (int i = 0; i < io_budget && client.can_move(); ++i) {
       client.session.want() == Want::read ? on_readable(client) : on_writable(client);
@@ -168,19 +213,34 @@ class Server {
     if (client.session.want() == Want::close) return close_connection(id);
     if (client.can_move()) list(id, client);
     timers_.set(id, client.alarm, client.session.deadline());
+    //| (void)id, (void)client, (void)io_budget;
+    //| lab::not_implemented("lab 07: advance()",
+    //|                      "lab 06's, but it reads as well, as long as client.can_move(); whom "
+    //|                      "the budget cuts off has to come back");
+    //@end
   }
 
   // Whoever is listed gets another turn, without any news from epoll.
   void list(Id id, Connection& client) {
+    //@lab 07 into the ready list, once
     if (!client.listed) ready_.push_back(id);
     client.listed = true;
+    //| (void)id, (void)client;
+    //| lab::not_implemented("lab 07: list()",
+    //|                      "nobody may be in the list twice: client.listed remembers");
+    //@end
   }
 
   void close_connection(Id id) {
+    //@lab 07 forget the client, and look whether another one can come in
     timers_.cancel(id, clients_.at(id).alarm);
     clients_.erase(id);  // closing the descriptor takes it out of epoll, too
     context_.service.shared().connections_closed();
     if (accept_alarm_ != Timers::none) resume_accepting();
+    //| (void)id;
+    //| lab::not_implemented("lab 07: close_connection()",
+    //|                      "nothing changes here: copy yours from stages/06-epoll-lt/server.cc");
+    //@end
   }
 
   void on_alarms() {
@@ -200,6 +260,7 @@ class Server {
   // Stops accepting, and lets everybody finish what has begun: whoever has already sent a request
   // gets a reply, the idle ones are closed.
   void drain() {
+    //@lab 07 accept for the last time, then stop, and let everybody finish
     accept_clients();
     draining_ = true;
     context_.listener.close();
@@ -210,14 +271,22 @@ class Server {
       client.session.drain();
       advance(id, client);
     }
+    //| lab::not_implemented("lab 07: drain()",
+    //|                      "nothing changes here: copy yours from stages/06-epoll-lt/server.cc");
+    //@end
   }
 
   // False when the kernel has no memory, or no place, to watch one descriptor more.
   bool control(int operation, int fd, std::uint32_t interest, Id id) {
+    //@lab 07 one call of epoll_ctl(2), and what its errors mean
     epoll_event event{.events = interest, .data = {.u64 = id}};
     if (::epoll_ctl(epoll_.get(), operation, fd, &event) == 0) return true;
     if (errno != ENOMEM && errno != ENOSPC) net::throw_errno("epoll_ctl");
     return false;
+    //| (void)operation, (void)fd, (void)interest, (void)id;
+    //| lab::not_implemented("lab 07: control()",
+    //|                      "nothing changes here: copy yours from stages/06-epoll-lt/server.cc");
+    //@end
   }
 
   const server::Context& context_;

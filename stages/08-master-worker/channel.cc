@@ -20,11 +20,16 @@ struct Message {
   iovec data{&byte, 1};
   msghdr header{};
 
+  // Tells `header` where everything is.
   Message() {
+    //@lab 08 point the header at the byte, and at the control buffer
     header.msg_iov = &data;
     header.msg_iovlen = 1;
     header.msg_control = control.data();
     header.msg_controllen = control.size();
+    //| lab::not_implemented("lab 08: Message()",
+    //|                      "recvmsg(2) shows a msghdr: which four of its members are for us?");
+    //@end
   }
   ~Message() = default;
   Message(const Message&) = delete;
@@ -34,13 +39,18 @@ struct Message {
 }  // namespace
 
 Ends open() {
+  //@lab 08 make the two ends
   std::array<int, 2> ends{};
   const int kind = SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC;
   net::checked(::socketpair(AF_UNIX, kind, 0, ends.data()), "socketpair");
   return {net::Fd(ends[0]), net::Fd(ends[1])};
+  //| lab::not_implemented("lab 08: channel::open()",
+  //|                      "socketpair(2); channel.hh says which kind of socket, with which flags");
+  //@end
 }
 
 Handed hand_over(const net::Fd& channel, const net::Fd& descriptor) {
+  //@lab 08 send the descriptor, and say what became of it
   Message message;
   cmsghdr* rights = CMSG_FIRSTHDR(&message.header);
   rights->cmsg_level = SOL_SOCKET;
@@ -56,9 +66,15 @@ Handed hand_over(const net::Fd& channel, const net::Fd& descriptor) {
   const bool no_room =
       errno == EAGAIN || errno == ETOOMANYREFS || errno == ENOBUFS || errno == ENOMEM;
   return no_room ? Handed::full : Handed::dead;
+  //| (void)channel;
+  //| (void)descriptor;
+  //| lab::not_implemented("lab 08: channel::hand_over()",
+  //|                      "cmsg(3) has an example; then sendmsg(2): which errors mean what?");
+  //@end
 }
 
 Received receive(const net::Fd& channel) {
+  //@lab 08 receive one message, and trust nothing about it
   Message message;
   const ssize_t n = ::recvmsg(channel.get(), &message.header, MSG_CMSG_CLOEXEC);
   if (n == -1 && (errno == EAGAIN || errno == EINTR)) return {News::nothing, {}};
@@ -72,6 +88,10 @@ Received receive(const net::Fd& channel) {
   int fd = -1;
   std::memcpy(&fd, CMSG_DATA(rights), sizeof fd);
   return {News::descriptor, net::Fd(fd)};
+  //| (void)channel;
+  //| lab::not_implemented("lab 08: channel::receive()",
+  //|                      "recvmsg(2): its value, msg_flags, and what came beside the byte");
+  //@end
 }
 
 }  // namespace channel

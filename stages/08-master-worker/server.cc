@@ -48,26 +48,36 @@ class Master {
   }
 
  private:
-  // In a worker: it must not keep the port, nor hold a client that it does not serve, lest that
-  // client never sees the end of its connection.
+  // In a worker, right after the fork.
   void work(net::Fd channel, std::atomic<int>& load) {
+    //@lab 08 let go of what is the master's; then run_worker() with what is the worker's
+    // It must not keep the port, nor hold a client that it does not serve, lest that client never
+    // sees the end of its connection.
     context_.listener.close();
     in_hand_.reset();
     context_.stop.in_child();
     run_worker(context_, std::move(channel), load);
+    //| (void)channel, (void)load, (void)context_;
+    //| lab::not_implemented("lab 08: Master::work()",
+    //|                      "whose are the listener, the client in hand, the stop signal?");
+    //@end
   }
 
-  // For the stop signal, a client, or the end of a worker. poll(2) passes over rows whose
-  // descriptor is -1.
+  // For the stop signal (row 0), a client (row 1), or the end of a worker (from row 2 on, in the
+  // crew's order). poll(2) passes over rows whose descriptor is -1.
   void wait() {
-    const bool accepts = !draining_ && !in_hand_.is_open() && accept_from_ <= now_;
     std::vector<pollfd> table;
+    //@lab 08 fill the table; a row that must not wake us now gets the descriptor -1
+    const bool accepts = !draining_ && !in_hand_.is_open() && accept_from_ <= now_;
     const auto ask = [&table](bool really, int fd) {
       table.push_back({.fd = really ? fd : -1, .events = POLLIN, .revents = 0});
     };
     ask(!draining_, context_.stop.descriptor());
     ask(accepts, context_.listener.get());
     for (const Worker& worker : crew_.workers()) ask(true, worker.process.get());
+    //| lab::not_implemented("lab 08: Master::wait()",
+    //|                      "when is the listener's row -1? A pidfd is readable at the end");
+    //@end
 
     http::Time due = draining_ ? http::Time::max() : crew_.next_start();
     if (!draining_ && accept_from_ > now_) due = std::min(due, accept_from_);
@@ -83,7 +93,10 @@ class Master {
     if (table[0].revents != 0) drain();
   }
 
+  // Accepts, a batch at most, and hands over. A client that nobody takes stays in hand, and then
+  // nobody else is accepted: run() tries again.
   void accept_clients() {
+    //@lab 08 accept as in lab 06, and give each client to the crew
     for (int i = 0; i < accept_batch && !in_hand_.is_open(); ++i) {
       if (crew_.load() >= context_.options.max_connections) return pause_accepting();
       in_hand_.reset(
@@ -100,6 +113,10 @@ class Master {
       // as long as we hold it, the client does not see the worker close.
       if (crew_.hand_over(in_hand_)) in_hand_.reset();
     }
+    //| (void)accept_batch;
+    //| lab::not_implemented("lab 08: accept_clients()",
+    //|                      "into in_hand_, then crew_.hand_over(); when may our copy be closed?");
+    //@end
   }
 
   // Out of descriptors, or full; when a client leaves, it is a worker that notices and not we.
@@ -107,6 +124,7 @@ class Master {
 
   // Stops accepting; the workers finish what has begun.
   void drain() {
+    //@lab 08 nobody new; tell the crew, and give up whom nobody took
     accept_clients();
     draining_ = true;
     context_.listener.close();
@@ -116,6 +134,9 @@ class Master {
       context_.service.shared().connections_closed();
     }
     crew_.say_end();
+    //| lab::not_implemented("lab 08: Master::drain()",
+    //|                      "run() goes on until the crew is gone: what is to be done before?");
+    //@end
   }
 
   server::Context& context_;

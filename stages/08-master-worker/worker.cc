@@ -39,11 +39,17 @@ class Worker {
  public:
   Worker(const server::Context& context, net::Fd channel, std::atomic<int>& load)
       : context_(context), channel_(std::move(channel)), load_(load) {
+    //@lab 08 register the channel and the stop descriptor, under their ids
     control(EPOLL_CTL_ADD, channel_.get(), EPOLLIN, channel_id);
     control(EPOLL_CTL_ADD, context_.stop.descriptor(), EPOLLIN, stop_id);
+    //| (void)context_, (void)channel_id, (void)stop_id;
+    //| lab::not_implemented("lab 08: Worker()",
+    //|                      "as in stages/06-epoll-lt/server.cc, with channel_ for the listener");
+    //@end
   }
 
   void run() {
+    //@lab 08 the loop of lab 06, which also ends once the worker is abandoned
     std::array<epoll_event, 512> events;
     while (!abandoned_ && (!draining_ || clients_.size() > 0)) {
       const int n =
@@ -54,6 +60,10 @@ class Worker {
         on_event(events[i].data.u64, events[i].events);
       on_alarms();
     }
+    //| (void)draining_, (void)abandoned_;
+    //| lab::not_implemented("lab 08: Worker::run()",
+    //|                      "copy yours from stages/06-epoll-lt/server.cc; abandoned_ ends it");
+    //@end
   }
 
  private:
@@ -61,6 +71,7 @@ class Worker {
   static constexpr Id stop_id = UINT64_MAX - 1;
 
   void on_event(Id id, std::uint32_t events) {
+    //@lab 08 the channel, the stop signal, or a client as in lab 06
     if (id == channel_id) return on_channel(events);
     if (id == stop_id) return drain();
     Connection* client = clients_.find(id);
@@ -72,9 +83,15 @@ class Worker {
     // from whom we want neither has to be let go here, or it wakes us for ever.
     if (want == Want::wait && (events & (EPOLLERR | EPOLLHUP)) != 0) client->session.lost();
     advance(id, *client);
+    //| (void)id, (void)events;
+    //| lab::not_implemented("lab 08: on_event()",
+    //|                      "copy yours from stages/06-epoll-lt/server.cc; channel_id is new");
+    //@end
   }
 
+  // Clients, the end of the channel, or the end of the master (EPOLLHUP).
   void on_channel(std::uint32_t events) {
+    //@lab 08 take clients in; see that the master is gone
     receive_clients();
     if ((events & EPOLLHUP) == 0) return;
     // The master is gone. Take in whom it has left in the channel; then it is over.
@@ -83,9 +100,15 @@ class Worker {
     if (!ended_) on_end();
     control(EPOLL_CTL_DEL, channel_.get(), 0, channel_id);
     abandoned_ = draining_;  // nobody waits for us any more; had we not begun, we would finish
+    //| (void)events, (void)abandoned_;
+    //| lab::not_implemented("lab 08: on_channel()",
+    //|                      "EPOLLIN: receive_clients(). What if EPOLLHUP comes as well?");
+    //@end
   }
 
+  // Takes in a batch of clients at most; epoll tells again if there are more.
   void receive_clients() {
+    //@lab 08 receive, register, begin to talk
     for (int i = 0; i < receive_batch && !ended_; ++i) {
       auto [news, socket] = channel::receive(channel_);
       if (news == channel::News::nothing) return;
@@ -101,47 +124,76 @@ class Worker {
       if (!control(EPOLL_CTL_ADD, client.socket.get(), client.interest, id)) client.session.lost();
       advance(id, client);
     }
+    //| (void)receive_batch;
+    //| lab::not_implemented("lab 08: receive_clients()",
+    //|                      "channel::receive() has four kinds of news; which needs what?");
+    //@end
   }
 
   // The master hands over no more: it stops, or it is dead. Either is as good as a stop signal.
-  // From now on only EPOLLHUP, which nobody has to ask for, is of interest.
   void on_end() {
+    //@lab 08 note it, want no more of the channel, and begin to drain
+    // From now on only EPOLLHUP, which nobody has to ask for, is of interest.
     ended_ = true;
     control(EPOLL_CTL_MOD, channel_.get(), 0, channel_id);
     if (!context_.stop.requested()) ::raise(SIGTERM);
+    //| (void)ended_;
+    //| lab::not_implemented("lab 08: on_end()",
+    //|                      "raise(3) starts the drain; what would wake the loop for ever?");
+    //@end
   }
 
   // Out of descriptors: the next client stays in the channel, until one leaves or for a while.
   void pause_receiving() {
+    //@lab 08 do not listen to the channel for a while
     control(EPOLL_CTL_MOD, channel_.get(), 0, channel_id);
     timers_.set(channel_id, receive_alarm_, now_ + receive_again);
+    //| (void)receive_again;
+    //| lab::not_implemented("lab 08: pause_receiving()",
+    //|                      "like pause_accepting() in stages/06-epoll-lt/server.cc");
+    //@end
   }
 
   void resume_receiving() {
+    //@lab 08 listen again, unless it has ended
     timers_.cancel(channel_id, receive_alarm_);
     if (!ended_) control(EPOLL_CTL_MOD, channel_.get(), EPOLLIN, channel_id);
+    //| lab::not_implemented("lab 08: resume_receiving()",
+    //|                      "like resume_accepting() in stages/06-epoll-lt/server.cc");
+    //@end
   }
 
   // One recv(2) an event: what it leaves is reported again.
   void on_readable(Connection& client) {
+    //@lab 08 give the session what has come, as in lab 06
     const auto got = net::io_result(::recv(client.socket.get(), buffer_.data(), buffer_.size(), 0));
     if (got.status == net::Io::failed) client.session.lost();
     if (got.status == net::Io::done && got.bytes == 0) client.session.peer_closed();
     if (got.bytes > 0) client.session.received({buffer_.data(), got.bytes}, now_);
+    //| (void)client, (void)buffer_;
+    //| lab::not_implemented("lab 08: on_readable()",
+    //|                      "nothing changes here: copy yours from stages/06-epoll-lt/server.cc");
+    //@end
   }
 
   // Returns whether the socket may take more.
   bool on_writable(Connection& client) {
+    //@lab 08 send what the socket takes, as in lab 06
     const auto bytes = client.session.pending();
     const auto put =
         net::io_result(::send(client.socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL));
     if (put.status == net::Io::failed) client.session.lost();
     if (put.bytes > 0) client.session.sent(put.bytes, now_);
     return put.bytes == bytes.size();
+    //| (void)client;
+    //| lab::not_implemented("lab 08: on_writable()",
+    //|                      "nothing changes here: copy yours from stages/06-epoll-lt/server.cc");
+    //@end
   }
 
   // Answers what has come in, sends what the socket takes, and sees what the client needs next.
   void advance(Id id, Connection& client) {
+    //@lab 08 answer, send, and see what the client needs next, as in lab 06
     context_.answer(client.session);
     for (int i = 0; i < send_batch && client.session.want() == Want::write; ++i) {
       if (!on_writable(client)) break;
@@ -154,23 +206,37 @@ class Worker {
     if (client.session.want() == Want::close) return close_connection(id);
     watch(id, client);
     timers_.set(id, client.alarm, client.session.deadline());
+    //| (void)id, (void)client, (void)send_batch;
+    //| lab::not_implemented("lab 08: advance()",
+    //|                      "nothing changes here: copy yours from stages/06-epoll-lt/server.cc");
+    //@end
   }
 
   // A request that is answered at once changes no interest, so it costs no epoll_ctl(2).
   void watch(Id id, Connection& client) {
+    //@lab 08 tell the kernel what the client needs, as in lab 06
     std::uint32_t interest = 0;  // waiting for time alone
     if (client.session.want() == Want::read) interest = EPOLLIN;
     if (client.session.want() == Want::write) interest = EPOLLOUT;
     if (interest != client.interest) control(EPOLL_CTL_MOD, client.socket.get(), interest, id);
     client.interest = interest;
+    //| (void)id, (void)client;
+    //| lab::not_implemented("lab 08: watch()",
+    //|                      "nothing changes here: copy yours from stages/06-epoll-lt/server.cc");
+    //@end
   }
 
   void close_connection(Id id) {
+    //@lab 08 forget the client, and tell the master by load_
     timers_.cancel(id, clients_.at(id).alarm);
     clients_.erase(id);  // closing the descriptor takes it out of epoll, too
     --load_;
     context_.service.shared().connections_closed();
     if (receive_alarm_ != Timers::none) resume_receiving();
+    //| (void)id, (void)load_;
+    //| lab::not_implemented("lab 08: close_connection()",
+    //|                      "as in stages/06-epoll-lt/server.cc; who else counts this client?");
+    //@end
   }
 
   void on_alarms() {
@@ -190,6 +256,7 @@ class Worker {
   // Takes in whom the master has handed over already, and lets everybody finish what has begun:
   // whoever has already sent a request gets a reply, the idle ones are closed.
   void drain() {
+    //@lab 08 empty the channel, and let everybody finish
     draining_ = true;
     ::shutdown(channel_.get(), SHUT_RD);  // the master will find another for the next client
     while (!ended_ && receive_alarm_ == Timers::none) receive_clients();
@@ -200,14 +267,22 @@ class Worker {
       client.session.drain();
       advance(id, client);
     }
+    //| lab::not_implemented("lab 08: Worker::drain()",
+    //|                      "as in lab 06, but who waits in the channel has a master's word");
+    //@end
   }
 
   // False when the kernel has no memory, or no place, to watch one descriptor more.
   bool control(int operation, int fd, std::uint32_t interest, Id id) {
+    //@lab 08 one call of epoll_ctl(2), as in lab 06
     epoll_event event{.events = interest, .data = {.u64 = id}};
     if (::epoll_ctl(epoll_.get(), operation, fd, &event) == 0) return true;
     if (errno != ENOMEM && errno != ENOSPC) net::throw_errno("epoll_ctl");
     return false;
+    //| (void)operation, (void)fd, (void)interest, (void)id;
+    //| lab::not_implemented("lab 08: control()",
+    //|                      "nothing changes here: copy yours from stages/06-epoll-lt/server.cc");
+    //@end
   }
 
   const server::Context& context_;
