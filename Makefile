@@ -87,7 +87,7 @@ run:  ## make run STAGE=06 [PORT=8080] [ARGS="--help"]: run one server here
 
 # What runs make in its turn is not part of this make: it has jobs of its own.
 lab-tool = @env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL CXX="$(CXX)" $(PYTHON) -m harness.lab $(1) \
-  $(if $(LAB),--lab $(LAB)) $(if $(T),$(or $(2),--check) "$(T)") $(ARGS)
+  $(if $(LAB),--lab "$(LAB)") $(if $(T),$(or $(2),--check) "$(T)") $(ARGS)
 which-lab = @test -n "$(LAB)" || { echo 'which lab? make $@ LAB=04'; exit 2; }
 
 grade:  ## make grade LAB=04 [T="4.2 4.3"]: the score of one lab

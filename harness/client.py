@@ -280,12 +280,12 @@ class Client:
                 f"{os.strerror(error.errno or 0)} while {self.name} waited for {waiting_for}"
                 f"; {self._facts()}"
             ) from None
+        tell(self, RECEIVES if data else SERVER_CLOSES, data)
         if not data and not end_is_fine:
             had = f" after {excerpt(self._pending)}" if self._pending else ""
             raise ClosedError(
                 f"the server closed{had}, while {self.name} waited for {waiting_for}"
             )
-        tell(self, RECEIVES if data else SERVER_CLOSES, data)
         self._pending += data
         return bool(data)
 

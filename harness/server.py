@@ -267,9 +267,10 @@ class Server:
         processes.kill_group(self.pid)
 
         def gone() -> bool:
-            for pid in [*self._strays(), *([self.pid] if self.alive() else [])]:
+            left = [*self._strays(), *([self.pid] if self.alive() else [])]
+            for pid in left:
                 processes.kill(pid)
-            return not self.alive() and not self._strays()
+            return not left and not self.alive()
 
         happens(gone, SWEEP_SECONDS)
         processes.disown(self.pid)

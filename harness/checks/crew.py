@@ -47,6 +47,7 @@ def accepts(server: Server, pid: int) -> bool:
 
 def crew(server: Server) -> list[int]:
     """The workers that are given their clients; none in a server of another technique."""
+    expect(server.alive(), f"the master died: {server.end_text()}")
     quiet(server, 3)
     return [pid for pid in server.tree()[1:] if not accepts(server, pid)]
 

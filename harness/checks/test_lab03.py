@@ -47,6 +47,7 @@ def test_workers_come_back(start: Starter) -> None:
         client = server.connect()
         client.send(get("/hello"))
         client.reset()
+        quiet(server)
     expect(server.get("/hello").status == 200, "after four resets nobody is served any more")
 
 
@@ -87,6 +88,7 @@ def test_each_client_wakes_a_worker(start: Starter, tmp_path: Path) -> None:
     needs_strace(start)
     log = tmp_path / "log"
     server = traced(start, log, "futex", inject=SLOW_WAKE, workers=3, drain_timeout=1)
+    quiet(server)  # all workers sleep now: the first client makes the first call of the loop
     first = server.connect()
     first.send(HALF_HEAD)
     consumed(server, first)
@@ -111,6 +113,7 @@ def test_worker_that_wakes_too_late(start: Starter, tmp_path: Path) -> None:
     needs_strace(start)
     log = tmp_path / "log"
     server = traced(start, log, "futex", inject=SLOW_WAKE, workers=2, drain_timeout=1)
+    quiet(server)  # all workers sleep now: the first client makes the first call of the loop
     first = server.connect()
     first.send(HALF_HEAD)
     consumed(server, first)
@@ -167,6 +170,7 @@ def test_longest_rest_leaves_first(start: Starter) -> None:
     """of two resting clients the one that has rested longer gives way"""
     server = start(workers=2, idle_timeout=60, drain_timeout=1)
     older, younger = server.connect(), server.connect()
+    accepted(server, older, younger)
     for client in (older, younger):
         client.get("/hello")
         quiet(server)
@@ -174,6 +178,23 @@ def test_longest_rest_leaves_first(start: Starter) -> None:
     older.at_end()
     expect(younger.silent(), "the one that has rested for a shorter time was sent away")
     expect(younger.get("/hello").status == 200, "the one that may stay is not served")
+
+
+@story(
+    expected="the idle client stays: one worker was free, and one was needed",
+    hint="Somebody has to go only when more clients are queued than workers are free. Compare the "
+    "two numbers after the client has been queued.",
+)
+def test_enough_workers(start: Starter) -> None:
+    """a client comes while the last worker is free"""
+    server = start(workers=2, idle_timeout=60, drain_timeout=1)
+    idle = server.connect()
+    idle.get("/hello")
+    quiet(server)
+    expect(server.get("/hello").status == 200, "the new client is not served")
+    quiet(server)
+    expect(idle.silent(), "the idle client was sent away, though a worker was free")
+    expect(idle.get("/hello").status == 200, "the idle client is not served any more")
 
 
 @story(

@@ -5,10 +5,31 @@ from __future__ import annotations
 import pytest
 
 from harness import stages
+from harness.checks.test_limits import many_descriptors
 from harness.findings import expect, story
 from harness.fixtures import Starter
 from harness.instruments import at_rest, consumed, frozen, not_spinning, quiet
 from harness.message import get
+
+
+@pytest.mark.only(stages.POLL)
+@story(
+    expected="200 for each of them, whatever its descriptor",
+    hint="Is there an fd_set, or a table with a fixed size, where none should be?",
+    try_it='(for i in $(seq 3 1020); do eval "exec $i</dev/null"; done; build/bin/05-poll)',
+)
+def test_more_clients_than_a_set_holds(start: Starter) -> None:
+    """clients come whose descriptors are above 1,023"""
+    with many_descriptors(1100) as held:
+        free_below = [fd for fd in range(3, 1100) if fd not in held]
+        server = start(inherit=held)
+    clients = [server.connect() for _ in range(len(free_below) + 20)]
+    for _ in range(2):
+        for client in clients:
+            client.send(get("/hello"))
+        for number, client in enumerate(clients):
+            status = client.reply().status
+            expect(status == 200, f"client {number} of {len(clients)} got {status}")
 
 
 @pytest.mark.only(stages.POLL)

@@ -104,6 +104,28 @@ def test_draining_server_sleeps(start: Starter) -> None:
 
 @pytest.mark.only(stages.EPOLL)
 @story(
+    expected="idle clients see the end of their connection; exit status 0",
+    hint="When a client leaves there is room for the next one. But a server that drains has no "
+    "listener any more, and may not ask anything of it.",
+    try_it="python3 -m harness.say PORT & python3 -m harness.say PORT & sleep 1; kill -TERM PID",
+)
+def test_stop_at_the_limit(start: Starter) -> None:
+    """the stop signal comes while the server is full and somebody waits"""
+    server = start(max_connections=2, drain_timeout=20)
+    inside = [server.connect() for _ in range(2)]
+    for client in inside:
+        client.get("/hello")
+    server.connect()
+    quiet(server)
+    server.signal(signal.SIGTERM)
+    for client in inside:
+        client.at_end()
+    status = server.wait()
+    expect(status == 0, server.end_text(), expected="exit status 0")
+
+
+@pytest.mark.only(stages.EPOLL)
+@story(
     expected="bytes that nobody wants yet wait in the kernel, and the server sleeps",
     hint="While an answer is to come, the session wants neither to read nor to write. Interest in "
     "reading then means to be told of the same bytes again and again.",

@@ -43,6 +43,20 @@ def test_first_answers(start: Starter) -> None:
 
 
 @story(
+    expected="nothing runs any more once the clients have left",
+    hint="epoll watches the socket and not the number: a client leaves the interest list only with "
+    "the last copy of its descriptor. Who still has one?",
+    try_it="curl -s URL/hello; top -b -n 1 | head; make xray",
+)
+def test_nobody_is_busy_with_the_gone(start: Starter) -> None:
+    """clients that have left keep nobody busy"""
+    server = start()
+    for client in greeted(server, 2):
+        client.close()
+    not_spinning(server, "after its clients have left")
+
+
+@story(
     expected="workers that are there before the first client, each in epoll_wait; the master "
     "accepts, and a worker gets the descriptor",
     hint="A descriptor travels over a UNIX socket: sendmsg() with SCM_RIGHTS. Who shares the "
@@ -107,7 +121,7 @@ def test_least_busy(start: Starter) -> None:
     for client in [each for each in clients if workers[1] in responsible_for(server, each)]:
         client.close()
         clients.remove(client)
-    quiet(server)
+    quiet(server, 3)
     clients += greeted(server, 3)
     held = spread(server, workers, clients)
     expect(held == [3, 3, 3], f"three left one worker, three new ones came, and now: {held}")

@@ -19,12 +19,14 @@ COMMANDS = {
     "reset": ("reset", "run", "put a lab's files back to the start, keeping yours"),
     "predict": ("predict", "run", "the questions to answer before you write anything"),
     "report": ("report", "run", "fill in the lab report with what was measured"),
+    #@staff
     "handout": ("handout", "run", "write the student's repository"),
     "starter": ("handout", "run_starter", "build the starter with all compilers"),
     "docs": ("docs", "run", "run the commands of the labs' texts"),
     "pages": ("pages", "run", "renew the generated parts of the labs' pages"),
     "mutants": ("mutants", "run", "the grader's own test: seeded mistakes"),
     "selftest": ("selftest", "run", "all that the grader promises, proved"),
+    #@end
 }
 
 

@@ -8,6 +8,7 @@ within a line, and as a line of its own for any lines.
 from __future__ import annotations
 
 import argparse
+import itertools
 import re
 import shutil
 import tempfile
@@ -23,6 +24,13 @@ FRONT = "labs/handout/README.md"
 _OPEN = re.compile(r"```console(?: (?P<where>\S+))?\s*")
 _BUILDING = re.compile(r"  (compile|link) .*|make: (Nothing to be done for|.* is up to date).*")
 _NO_PROGRAM = (126, 127)
+_KILL = re.compile(r"kill\s+(-\w+\s+)*%[^;]*")
+_AFTER_KILL = {  # what a text must not go on with, for it depends on how fast one types
+    re.compile(r"(?s).*&"): "starts a job right after `kill %1`: whoever types it may get the "
+    "number 2, for the shell has not yet said that job 1 is done. Write `kill %1; wait`",
+    re.compile(r"(?s)wait\b.*"): "comes too late if the shell has already said that the job is "
+    "done. Write `kill %1; wait %1` on one line",
+}
 
 
 class DocsError(ValueError):
@@ -111,7 +119,12 @@ def _of_block(path: str, first: int, lines: list[str], starter: bool) -> Iterato
 
 def run_all(path: str, wanted: list[Command], folder: Path) -> list[str]:
     """Run commands in a copy of a tree; what does not happen as it is shown."""
-    wrong: list[str] = []
+    wrong = [
+        f"{path}:{after.line}: $ {after.text}\n  {why}"
+        for before, after in itertools.pairwise(wanted)
+        for pattern, why in _AFTER_KILL.items()
+        if _KILL.fullmatch(before.text) and pattern.fullmatch(after.text)
+    ]
     with tempfile.TemporaryDirectory(prefix="c10k-docs-") as place:
         tree = Path(place) / "c10k"
         shutil.copytree(folder, tree, symlinks=True)

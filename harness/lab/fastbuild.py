@@ -100,7 +100,10 @@ class FastBuild:
         return log
 
     def _headers(self) -> list[Path]:
-        return [path for path in self._kit.glob("common/*/*.hh") if path.parent.name != "tests"]
+        """What everything depends on; the flags, too: with others all is built anew."""
+        headers = self._kit.glob("common/*/*.hh")
+        mine = [path for path in headers if path.parent.name != "tests"]
+        return [self._kit / "build" / "flags", *mine]
 
     def _precompiled(self, source: Path) -> Path | None:
         """A header with what `source` includes, precompiled; none if that would not pay.

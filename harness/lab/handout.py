@@ -26,7 +26,7 @@ from harness.lab.markers import MarkerError, Piece
 SUMS = ".handout"
 STARTER = ".starter"
 STAFF_MODULES = (
-    "docs", "handout", "leaks", "markers", "mutants", "pages", "selftest", "shell",
+    "docs", "handout", "leaks", "markers", "mutants", "pages", "planting", "selftest", "shell",
     "starter",
 )  # fmt: skip
 _TOP = re.compile(r"Makefile|pyproject\.toml|\.clang-format|\.gitignore|LICENSE.*")

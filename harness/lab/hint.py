@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import textwrap
 from pathlib import Path
 
 from harness.lab import state
@@ -12,7 +11,6 @@ from harness.lab.labs import KIT, Check, Lab
 from harness.lab.result import PASSED, Verdict
 
 KEPT = "hints"
-_WIDTH = 84
 _OTHER_LAB = re.compile(r"lab (\d\d):")
 
 
@@ -51,12 +49,12 @@ def _lines(lab: Lab, check: Check, verdict: Verdict | None, level: int) -> list[
     lines = [f"{check.id}  {check.title} ({known})", ""]
     if verdict and verdict.status not in (PASSED,) and "actual" in verdict.rows:
         actual = verdict.rows["actual"].splitlines()[0]
-        lines += [*_wrapped("seen: ", actual), ""]
+        lines += [*state.wrapped(actual, "   seen: "), ""]
         elsewhere = _OTHER_LAB.match(actual)
         if elsewhere and elsewhere[1] != lab.number:
             lines += [f"   That is lab {elsewhere[1]}'s: make watch LAB={elsewhere[1]}", ""]
     for number, hint in enumerate(check.hints[:level], 1):
-        lines += _wrapped(f"{number}/{len(check.hints)}  ", hint)
+        lines += state.wrapped(hint, f"   {number}/{len(check.hints)}  ")
     lines.append("")
     if level < len(check.hints):
         lines.append(f"Not enough? Once more: make hint LAB={lab.number} T={check.id}")
@@ -65,9 +63,3 @@ def _lines(lab: Lab, check: Check, verdict: Verdict | None, level: int) -> list[
         lines.append(f"That was the last one. To watch it happen: {slowly}")
         lines.append(f"To read about it: {lab.readme}#{check.anchor}")
     return lines
-
-
-def _wrapped(label: str, text: str) -> list[str]:
-    return textwrap.wrap(
-        text, _WIDTH, initial_indent="   " + label, subsequent_indent=" " * (3 + len(label))
-    )

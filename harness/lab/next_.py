@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +60,7 @@ def told(lab: Lab, kit: Path = KIT) -> list[str]:
     lines = [
         f"{show.bar(done, len(load_all(kit)))} {done} of {len(load_all(kit))} labs done", "",
         f"lab {lab.number}: {lab.title}",
-        *textwrap.wrap(lab.goal, 84, initial_indent="   ", subsequent_indent="   "), "",
+        *state.wrapped(lab.goal), "",
     ]  # fmt: skip
     if found and found.full and not todos:
         all_done = " So do all others': well done." if done == len(load_all(kit)) else ""
@@ -79,10 +78,7 @@ def told(lab: Lab, kit: Path = KIT) -> list[str]:
         was = " when you last looked" if state.outdated(lab, kit) else ""
         lines.append(_row("failing", f"{failure.id} {failure.title}{was}"))
         if failure.rows.get("actual"):
-            lines += textwrap.wrap(
-                failure.rows["actual"].splitlines()[0], 84, initial_indent=" " * 14,
-                subsequent_indent=" " * 14,
-            )  # fmt: skip
+            lines += state.wrapped(failure.rows["actual"].splitlines()[0], " " * 14)
         lines.append(_row("hint", f"make hint LAB={lab.number}"))
     elif found is None:
         lines.append(_row("first", f"{lab.checks[0].id} {lab.checks[0].title}"))

@@ -9,14 +9,12 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
-import textwrap
 from pathlib import Path
 
 from harness.lab import state
 from harness.lab.labs import KIT, Lab, Prediction
 
 KEPT = "predictions"
-_WIDTH = 84
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +41,8 @@ def ask_all(lab: Lab, *, again: bool = False, kit: Path = KIT) -> bool:
         for question in lab.predictions:
             print()
             if _answered(kept, question) and not again:
-                print(_text(question), f"\n   You have answered this one. {question.why}", sep="")
+                lines = state.wrapped(f"You have answered this one. {question.why}")
+                print("\n".join([_text(question), *lines]))
                 continue
             tries = _ask(question)
             if tries:
@@ -82,8 +81,7 @@ def _ask(question: Prediction) -> int:
         if letter not in letters:
             print(f"   {letter!r} is not one of {', '.join(letters)}.")
         elif is_right(question, letter):
-            print(textwrap.fill(f"Right. {question.why}", _WIDTH, initial_indent="   ",
-                                subsequent_indent="   "))  # fmt: skip
+            print("\n".join(state.wrapped(f"Right. {question.why}")))
             return len(wrong) + 1
         else:
             wrong.add(letter)
@@ -102,10 +100,9 @@ def _line(prompt: str) -> str:
 
 
 def _text(question: Prediction) -> str:
-    lines = textwrap.wrap(question.question, _WIDTH, subsequent_indent=" " * (len(question.id) + 2),
-                          initial_indent=f"{question.id}  ")  # fmt: skip
+    lines = state.wrapped(question.question, f"{question.id}  ")
     for choice in question.choices:
-        lines += textwrap.wrap(choice, _WIDTH, initial_indent="     ", subsequent_indent=" " * 8)
+        lines += state.wrapped(choice, "     ")
     return "\n".join(lines)
 
 

@@ -76,6 +76,8 @@ class Replay:
         if report.failed and not self._failed:
             self._failed = True
             rows = dict(item.stash.get(told, {})) or {"actual": report.longreprtext[-3000:]}
+            if todo := findings.missing():
+                rows |= {"actual": f"{todo.what} is not written yet", "hint": todo.hint}
             self._write(failed=True, rows=rows)
             self._session.shouldstop = "this is the one"
         if report.when == "teardown" and not self._failed:

@@ -139,7 +139,7 @@ def _mutants(chosen: list[Lab], arguments: argparse.Namespace, tally: Tally) -> 
 
 def _tests(_: list[Lab], __: argparse.Namespace, tally: Tally) -> None:
     """markers, handouts and what the terminal shows"""
-    files = ["test_markers", "test_handout", "test_docs", "test_show"]
+    files = ["test_markers", "test_leaks", "test_handout", "test_docs", "test_show"]
     paths = [f"harness/tests/{each}.py" for each in files]
     ended = subprocess.run([sys.executable, "-m", "pytest", "-q", *paths], cwd=KIT, check=False)
     tally.enter(ended.returncode == 0, "pytest " + " ".join(paths))

@@ -7,6 +7,7 @@ it, where the kernel lets us (`unshare`); else a session of its own that is swep
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import re
 import select
@@ -23,16 +24,26 @@ COMMAND_SECONDS = 30.0
 BUILD_SECONDS = 600.0  # for what calls make
 LATE_SECONDS = 3.0  # what comes from the background may be a little late
 _SERVER = re.compile(r"(build/bin/|make run\b).*&\s*$")
-_KILL = re.compile(r"\s*kill\s+(?:-\w+\s+)*((?:%\d+\s*)+)$")
-_CHATTER = re.compile(r"\[\d+\]([-+]?\s.*)?")  # of a shell about its jobs
+_CHATTER = re.compile(  # of a shell about its jobs
+    r"\[\d+\]([-+]?\s.*)?|bash: line \d+: +\d+ (Killed|Terminated|Hangup|Interrupt)\b.*"
+)
+# Whoever types `kill %1` and then something else finds that job ended and forgotten, which takes a
+# moment.
 _LOOP = r"""
 set -m
 while IFS= read -r -d '' -u 8 command; do
-  jobs >/dev/null  # as before a prompt: forgets those that have ended
+  jobs >/dev/null
   eval "$command" 8<&- 9>&- </dev/null
-  printf '%d\n' $? >&9
+  status=$?
+  if [[ $command =~ ^kill\ +(-[A-Z0-9]+\ +)*(%[0-9 %]+)$ ]]; then
+    for job in ${BASH_REMATCH[2]}; do
+      while [[ -n $(jobs -r "$job" 2>/dev/null) ]]; do sleep 0.02; done
+    done
+  fi
+  printf '%d\n' $status >&9
 done
 """
+_FIRST_DESCRIPTOR = 20  # of ours: below are those that a shell and its programs have
 _ALONE = ["--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
 _KEPT = ("HOME", "USER", "LOGNAME", "TMPDIR")
 
@@ -63,6 +74,14 @@ def _end_with_us() -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
+def _pipe() -> tuple[int, int]:
+    low = os.pipe()
+    ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _FIRST_DESCRIPTOR) for end in low]
+    for end in low:
+        os.close(end)
+    return ends[0], ends[1]
+
+
 def tidy(text: str) -> str:
     """Without what a shell says about jobs, and without spaces at the ends of lines."""
     lines = (line.rstrip() for line in text.splitlines())
@@ -73,14 +92,14 @@ class Shell:
     """A session in `folder`. A context manager: at its end nothing of it runs any more."""
 
     def __init__(self, folder: Path, environment: dict[str, str] | None = None) -> None:
-        commands, self._commands = os.pipe()
-        self._status, status = os.pipe()
+        commands, self._commands = _pipe()
+        self._status, status = _pipe()
         alone = isolation()
         script = ("ip link set lo up\n" if alone else "") + _LOOP
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
         kept |= {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TERM": "dumb"}
         self._process = subprocess.Popen(
-            [*alone, "bash", "-c", f"exec 8<&{commands} 9>&{status}\n{script}"],
+            [*alone, "bash", "-c", f"exec 8<&{commands}- 9>&{status}-\n{script}"],
             cwd=folder, env=kept | (environment or {}), pass_fds=[commands, status],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             start_new_session=True, preexec_fn=_end_with_us,
@@ -97,13 +116,17 @@ class Shell:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.wait()
-        for each in list(proc.all_processes()):
-            if each.session == self._process.pid:
-                processes.kill(each.pid)
+        while left := [each.pid for each in proc.all_processes() if self._is_ours(each)]:
+            for pid in left:
+                processes.kill(pid)
+            time.sleep(0.01)
         os.close(self._commands)
         os.close(self._status)
         assert self._process.stdout is not None
         self._process.stdout.close()
+
+    def _is_ours(self, each: proc.Stat) -> bool:
+        return each.session == self._process.pid and each.state not in "ZX"
 
     def run(self, command: str, complete: Callable[[str], bool]) -> tuple[int, str]:
         """A command's status and output, also what comes a little late until it is `complete`.
@@ -115,8 +138,6 @@ class Shell:
         status = self._execute(command, seconds)
         if _SERVER.search(command):
             self._listen(lambda text: "listening on" in text, COMMAND_SECONDS)
-        if killed := _KILL.fullmatch(command):
-            self._execute(f"wait {killed[1]} 2>/dev/null", COMMAND_SECONDS)
         self._listen(complete, LATE_SECONDS)
         text, self._heard = self._text(), b""
         return status, text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,14 @@ def current(kit: Path = KIT) -> Lab:
 def chosen(number: str | None, kit: Path = KIT) -> Lab:
     """The lab that was asked for, or the one that is next."""
     return labs.find(number, kit) if number else current(kit)
+
+
+def wrapped(text: str, label: str = "   ", width: int = 84) -> list[str]:
+    """Lines of text, the first one behind `label` and the others below its beginning."""
+    return textwrap.wrap(
+        text, width, initial_indent=label, subsequent_indent=" " * len(label),
+        break_on_hyphens=False, break_long_words=False,
+    )  # fmt: skip
 
 
 def lab_option(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import termios
@@ -58,7 +59,8 @@ class Terminal:
     def status(self, text: str) -> None:
         """A line that the next one overwrites; nothing where it could not be overwritten."""
         if self.is_screen:
-            print(f"{ERASE_LINE}{text}", end="", flush=True)
+            width = shutil.get_terminal_size().columns - 1  # one that wraps could not be erased
+            print(f"{ERASE_LINE}{text[:width]}", end="", flush=True)
 
     def say(self, text: str) -> None:
         """Text that stays, below what is there."""

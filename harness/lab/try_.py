@@ -15,11 +15,12 @@ import textwrap
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from harness import processes
 from harness.client import CLOSES, CONNECTS, RECEIVES
-from harness.findings import missing, report_rows
+from harness.findings import report_rows
 from harness.lab import leftovers, show, state
 from harness.lab.judge import build, first_error
 from harness.lab.labs import KIT, Check, Lab
@@ -77,11 +78,11 @@ class Recordings:
     complaint: str = ""
 
 
-def recorded(lab: Lab, check: Check) -> Recordings:
+def recorded(lab: Lab, check: Check, bin_dir: Path = KIT / "build" / "bin") -> Recordings:
     """Run the check's tests, and keep the first one that fails; if none does, the first one."""
     out, pipe = os.pipe()
     needed = [each for each in lab.checks if each.id in (check.id, *check.depends)]
-    command = pytest_command(lab, needed, KIT / "build" / "bin", "harness.lab.replay")
+    command = pytest_command(lab, needed, bin_dir, "harness.lab.replay")
     process = subprocess.Popen(
         [*command, "--lab-only", check.id, "--replay-pipe", str(pipe)],
         cwd=KIT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -151,10 +152,7 @@ def show_run(check: Check, run: Recordings, pause: float) -> int:
 
 def _rows(rows: dict[str, str]) -> dict[str, str]:
     """What is not to be seen above already."""
-    shown = {k: v for k, v in rows.items() if k not in ("case", "sent", "again")}
-    if todo := missing(rows.get("actual", "") + "\n" + rows.get("x-ray", "")):
-        shown |= {"actual": f"{todo.what} is not written yet", "hint": todo.hint}
-    return shown
+    return {k: v for k, v in rows.items() if k not in ("case", "sent", "again")}
 
 
 def _grouped(steps: list[Event]) -> list[Event]:

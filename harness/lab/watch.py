@@ -23,7 +23,7 @@ from harness.lab.runner import Runner
 from harness.lab.terminal import Terminal
 
 LOOK_SECONDS = 0.05  # how often the files are looked at
-HURRY = 0.17  # of the ordinary deadlines, however slow the machine
+HURRY = 0.12  # of the ordinary deadlines, however slow the machine
 WHOLE, ALL, HURRIED, PATIENT, ONE, OTHERS, XRAY = range(7)  # what a run is for
 KEYS = "n next   h hint   x x-ray   r repeat   a all   q quit"
 
@@ -90,8 +90,8 @@ class Watch:
         except KeyboardInterrupt:
             return 0
         finally:
+            self._runner.close()  # first: the terminal may be gone
             self._terminal.status("")
-            self._runner.close()
         return 0 if not self._broken and self._result().full else 1
 
     def _settled(self, now: Snapshot) -> Snapshot:
@@ -123,7 +123,7 @@ class Watch:
 
     def _ask(self, mode: int, check: str = "") -> None:
         """Begin a run; `check` is the one it is about, if it is about one."""
-        self._mode, self._check = mode, check
+        self._mode, self._check, self._told = mode, check, False
         self._deadline = time.monotonic() + LAB_SECONDS * self._runner.patience
         about = {WHOLE: {}, ALL: {"all": True}, OTHERS: {"after": check}}.get(mode, {"only": check})
         self._runner.ask(
@@ -198,7 +198,7 @@ class Watch:
             self._shown, self._first = None, ""
             score = f"make grade LAB={self._lab.number}"
             self._terminal.say(f"\n:) all its checks pass. The score: {score}\n")
-        if found.full or self._mode not in (WHOLE, OTHERS) or self._began:
+        if not self._told:
             self._footer()
 
     def _after_a_look(self) -> None:
@@ -249,6 +249,7 @@ class Watch:
         return show.bar(sum(map(self._passes, self._known)), len(self._lab.checks))
 
     def _footer(self, more: str = "") -> None:
+        self._told = True
         found = self._result()
         passed = sum(verdict.status == PASSED for verdict in found.verdicts)
         more = f", {more}" if more else ""

@@ -15,7 +15,7 @@ from harness.lab.shell import Hung, Shell
 
 def complaints(tmp_path: Path, block: str) -> list[str]:
     tree = tmp_path / "tree"
-    tree.mkdir()
+    tree.mkdir(parents=True)
     (tree / "note.txt").write_text("hello\n")
     return docs.run_all("x.md", docs.commands("x.md", f"```console\n{block}```\n"), tree)
 
@@ -72,6 +72,27 @@ def test_a_session(tmp_path: Path) -> None:
         "$ cat\n$ echo late & wait\nlate\n$ sleep 60 &\n$ kill %1\n$ jobs\n"
     )
     assert complaints(tmp_path, block) == []
+
+
+def test_jobs_are_numbered_as_for_somebody_who_types(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shell, "LATE_SECONDS", 0.1)
+    begin, again = "$ sleep 60 &\n$ kill %1", "$ sleep 60 &\n$ jobs %1 | cut -c 1-3\n[1]\n"
+    assert complaints(tmp_path / "a", f"{begin}; wait\n{again}") == []
+    assert complaints(tmp_path / "b", f"{begin}\n$ true\n{again}") == []
+    (wrong,) = complaints(tmp_path / "c", f"{begin}\n{again}")
+    assert "may get the number 2" in wrong and "`kill %1; wait`" in wrong
+    code = "import signal as s; s.signal(15, lambda *_: exit(3)); print(1, flush=True); s.pause()"
+    job = f"$ python3 -c '{code}' &\n1\n"
+    assert complaints(tmp_path / "d", f"{job}$ kill %1; wait %1; echo $?\n3\n") == []
+    wrong = complaints(tmp_path / "f", "$ sleep 60 &\n$ kill %1\n$ wait %1; echo $?\n...\n")
+    assert "comes too late" in wrong[0]
+    assert complaints(tmp_path / "e", "$ sleep 60 &\n$ kill -9 %1\n$ echo x\nx\n") == []
+
+
+def test_programs_have_the_usual_descriptors(tmp_path: Path) -> None:
+    assert complaints(tmp_path, "$ ls /proc/self/fd\n0\n1\n2\n3\n") == []
 
 
 def test_the_tree_itself_is_not_touched(tmp_path: Path) -> None:
