@@ -172,9 +172,10 @@ bench: deps  ## compare with wrk beside nginx [STAGE="05 06"] [LOAD="hello file"
 
 diff:  ## make diff FROM=05 TO=06: what makes one stage of the other
 	@test -n "$(FROM)" -a -n "$(TO)" || { echo 'between which? make diff FROM=05 TO=06'; exit 2; }
-	@diff -u $(call stage-dir,$(FROM))/server.cc $(call stage-dir,$(TO))/server.cc; \
-	  diff $(call stage-dir,$(FROM))/server.cc $(call stage-dir,$(TO))/server.cc | \
-	  grep -c '^[<>]' | sed 's/$$/ changed lines/'
+	@plain() { sed -E '/^ *\/\/[@|]/d' "$$1/server.cc"; }; \
+	  from=$(call stage-dir,$(FROM)) to=$(call stage-dir,$(TO)); \
+	  diff -u --label $$from/server.cc --label $$to/server.cc <(plain $$from) <(plain $$to); \
+	  diff <(plain $$from) <(plain $$to) | grep -c '^[<>]' | sed 's/$$/ changed lines/'
 
 format:  ## put the C++ into the kit's form
 	clang-format -i $(SOURCES) $(HEADERS)
