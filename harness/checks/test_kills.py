@@ -186,13 +186,13 @@ def test_no_respawn_storm(start: Starter) -> None:
     expected="each client is answered, if only with 503",
     hint="A channel is a queue with an end: sendmsg() says EAGAIN when the worker does not read. "
     "Close your copy of a descriptor only when it has really been passed.",
-    try_it="kill -STOP $(pgrep -P PID); wrk -c 400 URL/hello & sleep 2; kill -CONT $(pgrep -P PID)",
+    try_it="kill -STOP $(pgrep -P PID); wrk -c 800 URL/hello & sleep 2; kill -CONT $(pgrep -P PID)",
 )
 def test_full_channels(start: Starter) -> None:
-    """400 clients while no worker reads its channel: nobody is lost"""
+    """800 clients while no worker reads its channel (each takes some 280): nobody is lost"""
     server = start(workers=2)
     with frozen(server, server.tree()[1:]):
-        clients = [server.connect() for _ in range(400)]
+        clients = [server.connect() for _ in range(800)]
         for client in clients:
             client.send(get("/hello"))
         observe(0.3)  # the master does with them what it can

@@ -291,7 +291,7 @@ def turned_away_or_served(client: Client) -> bool:
 )
 def test_stop_with_an_idle_client(start: Starter, name: str) -> None:
     """SIGTERM and SIGINT end a server that has an idle client"""
-    server = start(drain_timeout=60)
+    server = start(drain_timeout=300, idle_timeout=300)
     client = server.connect()
     client.get("/hello")
     quiet(server)

@@ -171,8 +171,9 @@ def test_longest_rest_leaves_first(start: Starter) -> None:
     server = start(workers=2, idle_timeout=60, drain_timeout=1)
     older, younger = server.connect(), server.connect()
     accepted(server, older, younger)
+    quiet(server)  # each has its worker now
     for client in (older, younger):
-        client.get("/hello")
+        expect(not client.get("/hello").closes, "the reply says Connection: close, for nobody")
         quiet(server)
     expect(server.get("/hello").status == 200, "the waiting client is not served")
     older.at_end()

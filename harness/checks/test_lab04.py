@@ -217,20 +217,25 @@ def test_connections_do_not_block(start: Starter) -> None:
 
 @pytest.mark.only(*LOOPS)
 @story(
-    expected="nobody listens any more, nothing spins, and the half request gets its reply",
+    expected="nobody listens, nothing spins, the idle ones leave, the half request gets its reply",
     hint="A drain is a quiet time. For whom does the loop wake up, now that the listener is closed "
     "and the signal has been heard?",
     try_it="(printf 'GET /hel'; sleep 9) | python3 -m harness.say PORT & kill PID; top -d 1 -p PID",
 )
 def test_drain_is_quiet(start: Starter) -> None:
     """a server that drains waits in peace for a request that is half there"""
-    server = start(drain_timeout=60)
+    server = start(drain_timeout=120, idle_timeout=600)
+    idle = [server.connect() for _ in range(6)]
+    for each in idle:
+        each.get("/hello")
     client = server.connect()
     client.send(HALF_HEAD)
     consumed(server, client)
     server.signal(signal.SIGTERM)
     expect(happens(lambda: tcp.listener(server.port) is None, 3), "the listener stays open")
     not_spinning(server, "while it drains")
+    for each in idle:
+        each.at_end()
     client.send(REST_OF_HEAD)
     expect(client.reply().status == 200, "the client inside lost its reply")
     client.at_end()

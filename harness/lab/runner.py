@@ -26,6 +26,7 @@ class Runner:
         self.busy = False
         self._number = 0  # of the newest run that was asked for
         self._current = 0  # of the run that the events belong to
+        self._lost = ""  # the test that failed last: the one to run first
         self._text = b""
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         requests, self._requests = os.pipe()
@@ -47,7 +48,7 @@ class Runner:
         """Begin a run (warm.py says of what); of one under way nothing more is heard."""
         self._number += 1
         self.busy = True
-        request = {"run": self._number, **wanted}
+        request = {"run": self._number, "test": self._lost, **wanted}
         try:
             os.write(self._requests, json.dumps(request).encode() + b"\n")
         except BrokenPipeError:
@@ -71,6 +72,8 @@ class Runner:
             self.patience = float(str(told["patience"]))
         if self._current != self._number:
             return None
+        if "lost" in told:
+            self._lost = str(told["lost"])
         if "over" in told:
             self.busy = False
             return ("over", None)

@@ -6,9 +6,11 @@ Requests are lines of JSON. "run" is a number: the run begins with {"run": 7} on
 and ends there with {"over": 7}; what the plugin tells comes between, a new request cuts it off.
 Judged are all checks in their order, up to the first that is lost, unless the request has
 
-    "only": "4.3"    this one alone          "hurry": 0.2   deadlines times 0.2: see watch.py
-    "after": "4.3"   those after it, then those before it   "xray": true   x-rays in full
+    "only": "4.3"    this one alone, with its test "test" (a node id, as in "lost") first
+    "hurry": 0.2     deadlines of so much of the nominal ones: see watch.py
+    "after": "4.3"   those after it, then those before it
     "all": true      all, whatever is lost
+    "xray": true     x-rays in full
 """
 
 from __future__ import annotations
@@ -91,7 +93,7 @@ class Warm:
             while os.waitpid(-1, os.WNOHANG)[0]:  # orphans that have ended meanwhile
                 pass
 
-    def _tell(self, event: dict[str, int]) -> None:
+    def _tell(self, event: dict[str, object]) -> None:
         os.write(self._pipe, json.dumps(event).encode() + b"\n")
 
     # --- the child --------------------------------------------------------------------------
@@ -112,12 +114,17 @@ class Warm:
         assert grading is not None
         checks = [grading._of[item.nodeid].id for item in items]
         if only := request.get("only"):
-            return [item for item, check in zip(items, checks, strict=True) if check == only]
+            mine = [item for item, check in zip(items, checks, strict=True) if check == only]
+            return sorted(mine, key=lambda item: item.nodeid != request.get("test"))
         if (after := request.get("after")) in checks:
             begin = checks.index(after)
             end = begin + checks.count(after)
             return items[end:] + items[:begin]
         return items
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._tell({"lost": report.nodeid})
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Stop after the first check that is lost, unless all are wanted."""
