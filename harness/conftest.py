@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from harness import clock, findings, processes, stages
 from harness.findings import Finding, report, rows, transcript
 from harness.fixtures import Shared, Starter, make_root
 from harness.server import Server, Target
+from harness.stages import Stage
 
 KIT = Path(__file__).resolve().parent.parent
 ORDER = (  # cheap to costly; the last one ends the server that the others have shared
@@ -20,6 +22,7 @@ ORDER = (  # cheap to costly; the last one ends the server that the others have 
     "pool", "technique", "lifecycle", "clients", "timeouts", "backpressure", "faults", "batches",
     "limits", "kills", "resources", "tools", "strace", "farewell",
 )  # fmt: skip
+_ADDRESS = "http://127.0.0.1:8080"
 SLOWDOWN = {"address": 2.0, "undefined": 1.2, "thread": 3.0}
 _outcome = pytest.StashKey[bool]()
 told = pytest.StashKey[dict[str, str]]()  # of a check that failed: its rows, "case" first
@@ -181,16 +184,19 @@ def _explain(item: pytest.Item, finding: Finding) -> str:
     if target := _target(item):
         title = f"{target.stage.name}: {case}"
         command = finding.try_it or story.get("try_it", "")
-        story["try_it"] = _try_it(command, target.stage.number)
+        story["try_it"] = _try_it(command, target.stage)
     found = rows(finding, told=story, again=f"python3 -m pytest '{item.nodeid}'")
     item.stash[told] = {"case": case, **found}
     return report(title, found)
 
 
-def _try_it(command: str, number: str) -> str:
+def _try_it(command: str, stage: Stage) -> str:
+    """A story's command as it can be copied: with the address, and the server's pids."""
     if not command:
         return ""
     arguments = f' ARGS="{findings.run_options}"' if findings.run_options else ""
-    lines = command.replace("URL", "http://127.0.0.1:8080").replace("PORT", "8080").splitlines()
-    served = f"make run STAGE={number} PORT=8080{arguments}     # and in a second terminal:"
-    return "\n".join(itertools.chain([served], lines))
+    pid = f"$(pgrep -o {stage.name[:15]})"  # the kernel keeps so many letters of a name
+    words = {"URL": _ADDRESS, "PORT": "8080", "PID": pid, "WORKERS": f"$(pgrep -P {pid})"}
+    lines = re.sub(rf"\b({'|'.join(words)})\b", lambda found: words[found[1]], command)
+    served = f"make run STAGE={stage.number} PORT=8080{arguments}     # and in a second terminal:"
+    return "\n".join(itertools.chain([served], lines.splitlines()))

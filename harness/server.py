@@ -24,6 +24,7 @@ from harness.stages import Stage
 READY_SECONDS = 10.0
 END_SECONDS = 12.0
 SWEEP_SECONDS = 10.0
+_DYING_SECONDS = 0.05
 DRAIN_SECONDS = 5.0  # given to every server as --drain-timeout
 _READY = re.compile(r"listening on http://([\d.]+):(\d+) stage=(\S+) pid=(\d+)\n")
 _SANITIZER = re.compile(r"(ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:).*")
@@ -195,6 +196,7 @@ class Server:
             findings.witnesses.append(self._witness)
 
     def _witness(self) -> str:
+        happens(lambda: not self.alive(), _DYING_SECONDS)  # one that dies is not yet dead
         seen = xray.brief(self.pid) if self.alive() else self.end_text()
         report = _SANITIZER.search(self.stderr())
         return f"{seen}; a sanitizer reports: {report[0][:120]}" if report else seen

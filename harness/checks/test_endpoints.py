@@ -268,7 +268,7 @@ def test_stats(server: Server) -> None:
 @story(
     expected="the pids of the processes that really run",
     hint="/stats tells the harness which processes make up the server.",
-    try_it="curl -s URL/stats; ps --ppid $(pgrep -n 'server name')",
+    try_it="curl -s URL/stats; ps --ppid PID",
 )
 def test_pids_of_stats(server: Server) -> None:
     """/stats names the processes that run"""

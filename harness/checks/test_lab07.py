@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from harness import stages
+from harness import stages, tcp
 from harness.findings import expect, story
 from harness.fixtures import Starter
-from harness.instruments import at_rest, consumed, frozen
+from harness.instruments import at_rest, consumed, frozen, quiet
 from harness.message import get
 from harness.server import Server
 
@@ -62,16 +62,36 @@ def test_bytes_that_come_too_early(server: Server) -> None:
 def test_busy_client_has_a_budget(start: Starter) -> None:
     """one client's requests, all there at once, do not keep another one waiting"""
     server = start()
-    busy, quiet_one = server.connect(), server.connect()
-    for client in (busy, quiet_one):
+    busy, other = server.connect(), server.connect()
+    for client in (busy, other):
         client.get("/hello")
     with frozen(server):
         busy.send(get("/bytes/20000") * FLOOD, quietly=True)  # the kernel has room for all replies
-        quiet_one.send(get("/stats"))
-    served = json.loads(quiet_one.reply().body)["requests"]
+        other.send(get("/stats"))
+    served = json.loads(other.reply().body)["requests"]
     expect(
         served < FLOOD / 2,
         f"{served} of {FLOOD} requests of the busy client were answered before the one of the "
         "quiet client",
     )
     busy.reset()
+
+
+@pytest.mark.only(stages.EPOLL)
+@story(
+    expected="whoever has said something and closed is closed by the server as well",
+    hint="The end of the input was announced together with the last bytes, and it takes a recv() "
+    "of its own. A read that was not filled does not mean that nothing is behind it.",
+    try_it="kill -STOP PID; printf 'GET /he' | python3 -m harness.say PORT & sleep 1; kill %%; "
+    "kill -CONT PID; ss -tn state close-wait",
+)
+def test_end_behind_the_last_bytes(server: Server) -> None:
+    """clients say something and close, and the server sees both at once"""
+    with frozen(server):
+        for beginning in (b"", b"GET /he", get("/hello"), get("/hello") * 3):
+            client = server.connect()
+            client.send(beginning)
+            client.close()
+    quiet(server)
+    rows = [row for row in tcp.table(server.port) if row.state == tcp.CLOSE_WAIT]
+    expect(not rows, f"{len(rows)} connections in CLOSE_WAIT: their clients have gone")

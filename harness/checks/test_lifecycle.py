@@ -32,7 +32,7 @@ def ends_well(server: Server) -> None:
     expected="idle clients see the end of their connection; exit status 0",
     hint="A stop signal must wake the server, wherever it waits: in accept, in a queue, in "
     "epoll_wait. Who waits for idle clients waits for ever.",
-    try_it="kill -TERM $(pgrep -n server); wait",
+    try_it="kill -TERM PID; wait",
 )
 def test_stop_while_idle(start: Starter, number: signal.Signals) -> None:
     """SIGTERM and SIGINT end an idle server at once, with and without clients"""
@@ -53,7 +53,7 @@ def test_stop_while_idle(start: Starter, number: signal.Signals) -> None:
 @story(
     expected="the reply under way arrives whole, says Connection: close, and then exit status 0",
     hint="Stop accepting first; then let those who are inside finish.",
-    try_it="curl -si 'URL/sleep?ms=3000' & sleep 1; kill -TERM $(pgrep -n server); wait",
+    try_it="curl -si 'URL/sleep?ms=3000' & sleep 1; kill -TERM PID; wait",
 )
 def test_stop_while_answering(start: Starter) -> None:
     """a request that is being answered gets its answer"""
@@ -139,7 +139,7 @@ def test_no_new_clients_while_draining(start: Starter) -> None:
 @story(
     expected="exit status 0 when --drain-timeout is over, whatever clients do",
     hint="A drain waits for clients, but not for ever. Who is still there then is cut off.",
-    try_it="curl -s --limit-rate 1 URL/bytes/67108864 & kill -TERM $(pgrep -n server); wait",
+    try_it="curl -s --limit-rate 1 URL/bytes/67108864 & kill -TERM PID; wait",
 )
 def test_drain_has_an_end(start: Starter, stuck: str) -> None:
     """--drain-timeout bounds the drain"""

@@ -96,7 +96,7 @@ def proc_waits(server: Server) -> frozenset[str]:
     expected="close-on-exec on each socket and each epoll descriptor",
     hint="A program that the server starts would inherit its sockets, and keep them open: "
     "SOCK_CLOEXEC, accept4(), EPOLL_CLOEXEC, MSG_CMSG_CLOEXEC.",
-    try_it="grep flags /proc/$(pgrep -n server)/fdinfo/*",
+    try_it="grep flags /proc/PID/fdinfo/*",
 )
 def test_close_on_exec(server: Server) -> None:
     """descriptors are closed on exec"""

@@ -19,7 +19,7 @@ from harness.lab.labs import KIT, Lab
 
 BUILD_SECONDS = 300.0
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(<[\w./+-]+>|"[\w./+-]+")', re.MULTILINE)
-_NOT_HERE = re.compile(r"-O\w*|-MMD|-MP|-D_FORTIFY_SOURCE=\w*")
+_NOT_HERE = re.compile(r"-O\w*|-g\w*|-MMD|-MP|-D_FORTIFY_SOURCE=\w*")
 
 
 class FastBuild:

@@ -132,7 +132,8 @@ class _Run:
         modules = {test.partition("::")[0] for check in lab.checks for test in check.tests}
         self._process = subprocess.Popen(
             [
-                sys.executable, "-m", "pytest", "-q", "-p", "harness.lab.plugin",
+                sys.executable, "-m", "pytest", "-q", "-c", str(KIT / "pyproject.toml"),
+                "-p", "harness.lab.plugin",
                 *(f"harness/checks/{each}" for each in sorted(modules)),
                 "--rootdir", str(KIT), "--stage", lab.name, "--bin-dir", str(bin_dir),
                 "--lab", str(lab.path), "--lab-pipe", str(pipe), "--lab-only", " ".join(only),

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness import processes
+from harness.lab.judge import verdict_of
 from harness.lab.labs import KIT, Check, Lab, LabError
-from harness.lab.result import PASSED, SKIPPED, Verdict
 
 Event = tuple[str, object]  # ("began", id) ("verdict", Verdict) ("over", None)
 
@@ -54,6 +54,13 @@ class Runner:
         except BrokenPipeError:
             raise LabError(self._last_words()) from None
 
+    def stop(self) -> None:
+        """End the run under way, if there is one; nothing more is heard of it."""
+        if self.busy:
+            self.ask(only="none of them")
+            self._number += 1
+            self.busy = False
+
     def events(self) -> list[Event]:
         """What has come in, of the newest run only. Call it when `fileno()` is readable.
 
@@ -80,7 +87,7 @@ class Runner:
         if "began" in told:
             return ("began", str(told["began"]))
         if "check" in told:
-            return ("verdict", _verdict(self.lab, told))
+            return ("verdict", verdict_of(self.lab, told))
         return None
 
     def close(self) -> None:
@@ -111,15 +118,3 @@ def pytest_command(
         "-c", str(KIT / "pyproject.toml"), "--rootdir", str(KIT),
         "--stage", lab.name, "--bin-dir", str(bin_dir), "--lab", str(lab.path),
     ]  # fmt: skip
-
-
-def _verdict(lab: Lab, told: dict[str, object]) -> Verdict:
-    check, status = lab.check(str(told["check"])), str(told["status"])
-    rows = dict(told["rows"])  # type: ignore[call-overload]
-    if status not in (PASSED, SKIPPED):
-        by_hand = f"\n{rows['try it']}" if rows.get("try it") else ""
-        rows["try it"] = f"make try LAB={lab.number} T={check.id}     # the same, slowly{by_hand}"
-        rows["read"] = f"{lab.readme}#{check.anchor}; make hint LAB={lab.number}"
-    points = check.points if status == PASSED else 0
-    seconds = float(str(told["seconds"]))
-    return Verdict(check.id, check.title, points, check.points, status, seconds, rows)

@@ -22,7 +22,7 @@ from harness.lab.result import PASSED, SKIPPED, Result, Verdict
 from harness.lab.runner import Runner
 from harness.lab.terminal import Terminal
 
-LOOK_SECONDS = 0.05  # how often the files are looked at
+LOOK_SECONDS = 0.03  # how often the files are looked at
 HURRY = 0.12  # of the ordinary deadlines, however slow the machine
 WHOLE, ALL, HURRIED, PATIENT, ONE, OTHERS, XRAY = range(7)  # what a run is for
 KEYS = "n next   h hint   x x-ray   r repeat   a all   q quit"
@@ -105,6 +105,7 @@ class Watch:
 
     def _rebuild(self, *, prepare: bool = False) -> None:
         self._began = time.monotonic()
+        self._runner.stop()
         self._terminal.clear()
         self._terminal.say(show.heading(self._lab))
         once = ", all that the stages share first: this once takes its time"
@@ -112,7 +113,6 @@ class Watch:
         log = (self._build.prepare() if prepare else "") or self._build.build()
         self._broken = bool(log)
         if log:
-            self._runner.busy = False
             failed = Result(self._lab.name, self._lab.title, (), 0, 1, first_error(log), log)
             self._terminal.say(show.build_error(failed))
             self._footer()
@@ -144,8 +144,9 @@ class Watch:
             for kind, what in self._runner.events():
                 self._on_event(kind, what)
         if self._runner.busy and time.monotonic() > self._deadline:
-            self._terminal.say(":( the checks take too long; this run is given up")
-            self._runner.busy = False
+            self._terminal.say("\n:( the checks take too long: this run is given up\n")
+            self._runner.stop()
+            self._footer()
         if sys.stdin in ready:
             typed = self._terminal.keys()
             for key in typed or "q":
