@@ -64,6 +64,7 @@ class Server:
         self.options = options
         self.status: int | None = None  # the exit status once it is known; -N: signal N
         self.port = 0
+        self._asked = False  # to end, or to do something else
         self._clients: list[Client] = []
         self._mark = f"C10K_LAB_SERVER={os.getpid()}.{next(_marks)}"
         self._out = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the server
@@ -205,13 +206,15 @@ class Server:
         """How it ended and its last words, for a Finding."""
         last = self.stderr().strip().splitlines()[-3:]
         said = f'; it said: "{" / ".join(last)}"' if last else ""
-        return processes.status_text(self.status) + said
+        unasked = ", though nobody had asked it to stop" if self.status == 0 else ""
+        return processes.status_text(self.status) + ("" if self._asked else unasked) + said
 
     # --- ending it --------------------------------------------------------------------------
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the server's first process."""
         transcript.note("harness", f"{number.name} to the server")
+        self._asked = True
         if self.alive():
             os.kill(self.pid, number)
 

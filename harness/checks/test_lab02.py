@@ -11,11 +11,14 @@ import pytest
 from harness import proc, stages, strace, tcp
 from harness.checks.test_concurrency import HALF_HEAD, REST_OF_HEAD
 from harness.checks.test_lifecycle import ends_well
+from harness.checks.test_limits import needs_no_descriptors, served_or_let_go
 from harness.checks.test_strace import FORK, served, traced
-from harness.clock import happens
+from harness.clock import happens, observe
 from harness.findings import expect, story
 from harness.fixtures import Starter
-from harness.instruments import census, consumed, frozen, quiet, returns_to, sleeps
+from harness.instruments import (
+    at_rest, census, consumed, frozen, no_free_descriptor, quiet, returns_to, sleeps,
+)  # fmt: skip
 from harness.message import get, request
 from harness.server import Server
 
@@ -28,6 +31,54 @@ def needs_strace(start: Starter) -> None:
         pytest.skip("sanitizers and strace get into each other's way (LeakSanitizer traces)")
     if reason := strace.unavailable():
         pytest.skip(reason)
+
+
+def ran(server: Server) -> float:
+    """Seconds for which all threads of the first process have run. Time spent waiting for a CPU
+    does not count: on a busy machine even a server that sleeps well would have much of it."""
+    folder = f"/proc/{server.pid}/task"
+    stats = [proc.read_text(f"{folder}/{tid}/schedstat") for tid in proc.task_ids(server.pid)]
+    return sum(int(text.split()[0]) for text in stats if text) / 1e9
+
+
+def survives_without_descriptors(start: Starter) -> None:
+    """No descriptor is left for the next client: nobody is hurt, nothing spins, and it ends."""
+    needs_no_descriptors(start)
+    server = start(drain_timeout=1)
+    inside = server.connect()
+    inside.get("/hello")
+    with no_free_descriptor(server.pid):
+        waiting = [server.connect() for _ in range(3)]
+        for client in waiting:
+            client.send(get("/hello", connection="close"))
+        before = ran(server)
+        observe(0.3)
+        share = (ran(server) - before) / 0.3
+        expect(share < 0.03, f"it ran for {share:.0%} of the time while accept() fails for want of "
+               "descriptors: it tries again and again")  # fmt: skip
+        expect(server.alive(), f"the server died: {server.end_text()}")
+        expect(inside.get("/hello").status == 200, "the client inside is not served any more")
+        inside.close()  # its descriptor is free now
+        served_or_let_go(waiting[0])
+    for client in waiting:
+        if client.open:
+            served_or_let_go(client)
+            client.close()
+    for _ in range(3):
+        expect(server.get("/hello").status == 200, "later clients are not served")
+    at_rest(server, [])
+
+
+@story(
+    expected="at the limit it sleeps, serves whom it has, and accepts again when it can",
+    hint="accept4() fails with EMFILE and the connection stays in the backlog, so the next call "
+    "fails at once as well. Pause a little before you try again.",
+    try_it="prlimit --pid PID --nofile=10; for i in $(seq 9); do "
+    "python3 -m harness.say PORT & done; top",
+)
+def test_no_descriptor_left(start: Starter) -> None:
+    """no descriptor is left for the next client"""
+    survives_without_descriptors(start)
 
 
 def mappings(server: Server) -> int:

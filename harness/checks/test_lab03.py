@@ -10,6 +10,7 @@ import pytest
 
 from harness import stages, strace
 from harness.checks.test_concurrency import HALF_HEAD, REST_OF_HEAD
+from harness.checks.test_lab02 import survives_without_descriptors
 from harness.checks.test_lifecycle import ends_well
 from harness.checks.test_strace import traced
 from harness.clock import happens
@@ -283,3 +284,15 @@ def test_pool_books(server: Server) -> None:
     for client in inside:
         client.close()
     expect(happens(lambda: opened() == 1), f'only the one that asks is left: "open": {opened()}')
+
+
+@story(
+    expected="at the limit it sleeps, serves whom it has, and accepts again when it can",
+    hint="accept4() fails with EMFILE and the connection stays in the backlog, so the next call "
+    "fails at once as well. Pause a little before you try again.",
+    try_it="prlimit --pid PID --nofile=70; for i in $(seq 9); do "
+    "python3 -m harness.say PORT & done; top",
+)
+def test_pool_without_descriptors(start: Starter) -> None:
+    """no descriptor is left for the next client"""
+    survives_without_descriptors(start)
