@@ -182,7 +182,11 @@ class Census:
     zombies: int
 
     def __str__(self) -> str:
-        return ", ".join(f"{count} {what}" for what, count in vars(self).items())
+        one = {"processes": "process"}  # the others end in -s
+        return ", ".join(
+            f"{count} {what if count != 1 else one.get(what, what[:-1])}"
+            for what, count in vars(self).items()
+        )
 
 
 def census(server: Server) -> Census:

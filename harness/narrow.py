@@ -15,6 +15,7 @@ import socket
 import pytest
 
 from harness import proc, tcp
+from harness.client import Client
 from harness.findings import Finding, transcript
 from harness.server import Server
 
@@ -25,12 +26,27 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def narrow_sockets(server: Server, size: int) -> None:
     """Give connections that are accepted from now on a send buffer of about `size` bytes."""
     row = tcp.listener(server.port)
-    fd = proc.socket_inodes(server.pid).get(row.inode) if row else None
-    if fd is None:
-        raise Finding(f"the first process does not listen at port {server.port}")
+    if row is None:
+        raise Finding(f"nobody listens at port {server.port}")
     transcript.note("harness", f"makes the send buffer of new connections {size} bytes")
-    with contextlib.closing(_borrowed(server.pid, fd)) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
+    _set_buffer(server, row.inode, size)
+
+
+def narrow_connection(server: Server, client: Client) -> None:
+    """Give the first process's end of an accepted connection the smallest send buffer there is."""
+    row = tcp.connection(server.port, client.port)
+    if row is None:
+        raise Finding(server.facts(client.port))
+    transcript.note("harness", "makes the send buffer of this connection as small as it can be")
+    _set_buffer(server, row.inode, 1)
+
+
+def _set_buffer(server: Server, inode: int, size: int) -> None:
+    fd = proc.socket_inodes(server.pid).get(inode)
+    if fd is None:
+        raise Finding("the first process does not hold that socket")
+    with contextlib.closing(_borrowed(server.pid, fd)) as borrowed:
+        borrowed.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
 
 
 def _borrowed(pid: int, fd: int) -> socket.socket:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
-import socket
 
 import pytest
 
@@ -13,15 +11,14 @@ from harness import proc, stages, tcp
 from harness.checks.test_concurrency import HALF_HEAD, REST_OF_HEAD
 from harness.checks.test_lifecycle import ends_well
 from harness.checks.test_limits import many_descriptors, served_or_let_go
-from harness.client import Client
 from harness.clock import happens
-from harness.findings import Finding, difference, expect, story, transcript
+from harness.findings import difference, expect, story
 from harness.fixtures import Starter
 from harness.instruments import accepted, consumed, frozen, not_spinning, sleeps, wanted
 from harness.message import get, pattern
+from harness.narrow import narrow_connection
 from harness.server import Server
 
-PIDFD_GETFD = 438  # the same on every architecture
 LOOPS = (stages.SELECT, stages.POLL)
 BEYOND = 20  # clients more than an fd_set has room for
 
@@ -153,27 +150,6 @@ def test_clients_take_turns(start: Starter) -> None:
         third.close()
 
 
-def leave_little_room(server: Server, client: Client) -> None:
-    """Give the server's end of a connection the smallest send buffer there is.
-
-    It is the server's own socket, borrowed for a moment: pidfd_getfd(2).
-    """
-    row = tcp.connection(server.port, client.port)
-    held = proc.socket_inodes(server.pid)
-    if row is None or row.inode not in held:
-        raise Finding(server.facts(client.port))
-    pidfd = os.pidfd_open(server.pid)
-    try:
-        fd = ctypes.CDLL(None).syscall(PIDFD_GETFD, pidfd, held[row.inode], 0)
-    finally:
-        os.close(pidfd)
-    if fd < 0:
-        pytest.skip("pidfd_getfd(2) is not allowed here")
-    with socket.socket(fileno=fd) as borrowed:
-        borrowed.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
-    transcript.note("harness", "makes the send buffer of this connection as small as it can be")
-
-
 @pytest.mark.only(*LOOPS)
 @story(
     expected="others are served while it waits, and then every byte arrives, in its place",
@@ -186,7 +162,7 @@ def test_only_a_part_fits(server: Server) -> None:
     size, number = 150_001, 3
     client = server.connect(receive_buffer=4096)
     client.get("/hello")
-    leave_little_room(server, client)
+    narrow_connection(server, client)
     client.send(get(f"/bytes/{size}") * number)
     expect(client.readable(6), "not even the beginning of the first reply came")
     expect(server.get("/hello").status == 200, "another client is not served")
