@@ -164,6 +164,8 @@ def _row(label: str, text: str) -> str:
 
 def excerpt(data: bytes, limit: int = 100) -> str:
     """Bytes for human eyes: a quoted beginning and the length if there is more."""
+    if sum(byte < 32 or byte > 126 for byte in data[:limit]) > limit // 3:
+        limit = min(limit, 12)  # nobody reads a wall of \\x00
     shown = data[:limit].decode("latin-1").encode("unicode_escape").decode("ascii")
     return f'"{shown}"' + (f"... ({len(data):,} bytes)" if len(data) > limit else "")
 

@@ -208,10 +208,24 @@ def returns_to(server: Server, before: Census, after_what: str) -> None:
     if not happens(lambda: census(server) == before):
         rows = [row.state_name for row in tcp.table(server.port) if row.state != tcp.LISTEN]
         states = f"; its connections: {', '.join(rows[:8])}" if rows else ""
+        now = census(server)
         raise Finding(
-            f"{after_what} it holds {census(server)}{states}",
+            f"{after_what} it holds {now}{states}",
             expected=f"as before: {before}",
+            hint=_of_what_stays(before, now, rows),
         )
+
+
+def _of_what_stays(before: Census, now: Census, states: Sequence[str]) -> str:
+    """What a leak usually means; nothing where the check itself knows better."""
+    if "CLOSE_WAIT" in states:
+        return (
+            "CLOSE_WAIT: the client has closed, recv() has said so (or will say so) with 0, and "
+            "nobody has closed this end."
+        )
+    if now.zombies > before.zombies:
+        return "A zombie is a child that has ended and that nobody has waited for: waitpid()."
+    return ""
 
 
 def memory(server: Server) -> int:

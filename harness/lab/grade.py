@@ -42,13 +42,20 @@ def _grade(lab: Lab, arguments: argparse.Namespace) -> Result:
     print(show.heading(lab), flush=True)
     only = arguments.only.split()
 
+    told = set()
+
     def tell(verdict: Verdict) -> None:
+        told.add(verdict.id)
         print(show.line(verdict), flush=True)
 
     bin_dir = arguments.bin_dir and arguments.bin_dir.absolute()
     outcome = judge(lab, bin_dir=bin_dir, only=only, on_verdict=tell)
     if not (only or arguments.bin_dir):
         result.save(outcome, RESULTS / f"{lab.number}.json")
+    if not outcome.build_error:
+        for verdict in outcome.verdicts:
+            if verdict.id not in told:
+                print(show.line(verdict))
     failure = outcome.first_failure()
     if outcome.build_error:
         print(show.build_error(outcome))

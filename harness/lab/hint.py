@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.lab import state
 from harness.lab.labs import KIT, Check, Lab
-from harness.lab.result import PASSED, Verdict
+from harness.lab.result import NOT_IMPLEMENTED, PASSED, Verdict
 
 KEPT = "hints"
 _OTHER_LAB = re.compile(r"lab (\d\d):")
@@ -53,6 +53,8 @@ def _lines(lab: Lab, check: Check, verdict: Verdict | None, level: int) -> list[
         elsewhere = _OTHER_LAB.match(actual)
         if elsewhere and elsewhere[1] != lab.number:
             lines += [f"   That is lab {elsewhere[1]}'s: make watch LAB={elsewhere[1]}", ""]
+    if verdict and verdict.status == NOT_IMPLEMENTED:
+        lines += [*state.wrapped(verdict.rows.get("hint", ""), "   it asks: "), ""]
     for number, hint in enumerate(check.hints[:level], 1):
         lines += state.wrapped(hint, f"   {number}/{len(check.hints)}  ")
     lines.append("")

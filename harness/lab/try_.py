@@ -81,8 +81,7 @@ class Recordings:
 def recorded(lab: Lab, check: Check, bin_dir: Path = KIT / "build" / "bin") -> Recordings:
     """Run the check's tests, and keep the first one that fails; if none does, the first one."""
     out, pipe = os.pipe()
-    needed = [each for each in lab.checks if each.id in (check.id, *check.depends)]
-    command = pytest_command(lab, needed, bin_dir, "harness.lab.replay")
+    command = pytest_command(lab, lab.checks, bin_dir, "harness.lab.replay")
     process = subprocess.Popen(
         [*command, "--lab-only", check.id, "--replay-pipe", str(pipe)],
         cwd=KIT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
