@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from harness import syscalls
 
@@ -121,15 +122,24 @@ def _waiting(line: str) -> tuple[str, int]:
     return syscalls.name(int(fields[0])), int(fields[1], 16)
 
 
-def effort(pid: int) -> tuple[int, int]:
-    """(nanoseconds on a CPU or waiting for one, times put on a CPU), summed over the threads."""
-    time_wanted = turns = 0
+class Effort(NamedTuple):
+    """Summed over a process's threads."""
+
+    wanted: int  # nanoseconds on a CPU or waiting for one
+    turns: int  # times put on a CPU
+    ran: int  # nanoseconds on a CPU
+
+
+def effort(pid: int) -> Effort:
+    """What a process has asked of the CPUs since it began, and what it got."""
+    ran = waited = turns = 0
     for tid in task_ids(pid):
         fields = read_text(f"/proc/{pid}/task/{tid}/schedstat").split()
         if len(fields) == 3:
-            time_wanted += int(fields[0]) + int(fields[1])
+            ran += int(fields[0])
+            waited += int(fields[1])
             turns += int(fields[2])
-    return time_wanted, turns
+    return Effort(ran + waited, turns, ran)
 
 
 def descriptors(pid: int) -> dict[int, str]:
