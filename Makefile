@@ -90,9 +90,12 @@ lab-tool = @env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL CXX="$(CXX)" $(PYTHON) -m ha
   $(if $(LAB),--lab "$(LAB)") $(if $(T),$(or $(2),--check) "$(T)") $(ARGS)
 which-lab = @test -n "$(LAB)" || { echo 'which lab? make $@ LAB=04'; exit 2; }
 
-grade:  ## make grade LAB=04 [T="4.2 4.3"]: the score of one lab
+grade:  ## make grade LAB=04 [T="4.2 4.3"] [SANITIZE=address,undefined]: the score of one lab
 	$(which-lab)
-	$(call lab-tool,grade,--only)
+ifneq ($(SANITIZE),)
+	@$(MAKE) -s --no-print-directory $(filter $(LAB)-%,$(STAGES))
+endif
+	$(call lab-tool,grade $(if $(SANITIZE),--bin-dir $(BUILD)/bin),--only)
 
 CHECKS := $(foreach lab,$(LABS),check$(firstword $(subst -, ,$(lab))))
 .PHONY: $(CHECKS)

@@ -104,7 +104,10 @@ class Client:
     def half_close(self) -> None:
         """Say that no more will be sent; replies can still come."""
         transcript.note(self, "shutdown(SHUT_WR)")
-        self._socket.shutdown(socket.SHUT_WR)
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            raise Finding(f"{self.name} could not half-close: {error}; {self._facts()}") from error
 
     def close(self) -> None:
         """Close in the ordinary way. May be called twice."""

@@ -188,7 +188,8 @@ class Server:
         else:
             told = "the server has read all that was sent"
         backlog = listener.unread if listener else 0
-        return told + (f"; {backlog} connections wait in the backlog" if backlog else "")
+        waiting = "1 connection waits" if backlog == 1 else f"{backlog} connections wait"
+        return told + (f"; {waiting} in the backlog" if backlog else "")
 
     def _testify(self) -> None:
         if self.stderr not in findings.speakers:

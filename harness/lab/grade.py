@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.lab import labs, result, show
 from harness.lab.judge import judge
 from harness.lab.labs import KIT, Lab
-from harness.lab.result import Result, Verdict
+from harness.lab.result import FAILED, NOT_IMPLEMENTED, Result, Verdict
 
 RESULTS = KIT / ".lab" / "results"
 
@@ -42,10 +42,10 @@ def _grade(lab: Lab, arguments: argparse.Namespace) -> Result:
     print(show.heading(lab), flush=True)
     only = arguments.only.split()
 
-    told = set()
+    told: dict[str, Verdict] = {}  # with those that the chosen ones depend on
 
     def tell(verdict: Verdict) -> None:
-        told.add(verdict.id)
+        told[verdict.id] = verdict
         print(show.line(verdict), flush=True)
 
     bin_dir = arguments.bin_dir and arguments.bin_dir.absolute()
@@ -56,7 +56,8 @@ def _grade(lab: Lab, arguments: argparse.Namespace) -> Result:
         for verdict in outcome.verdicts:
             if verdict.id not in told:
                 print(show.line(verdict))
-    failure = outcome.first_failure()
+    of_those_before = (each for each in told.values() if each.status in (FAILED, NOT_IMPLEMENTED))
+    failure = outcome.first_failure() or next(of_those_before, None)
     if outcome.build_error:
         print(show.build_error(outcome))
     elif failure:

@@ -28,8 +28,9 @@ def prepare(lab: Lab) -> None:
     header.parent.mkdir(parents=True, exist_ok=True)
     text = "\n".join(_INCLUDE.findall(source.read_text())) + "\n"
     header.write_text(re.sub(r'#include "(?!\w+/).*\n', "", text))  # the stage's own change
-    made = str(header) + ".gch"
-    _run([*_flags(), "-x", "c++-header", str(header), "-o", made], KIT, checked=True)
+    draft = Path(f"{header}.{os.getpid()}")
+    _run([*_flags(), "-x", "c++-header", str(header), "-o", str(draft)], KIT, checked=True)
+    draft.replace(f"{header}.gch")
 
 
 def clear(lab: Lab) -> None:

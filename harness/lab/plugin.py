@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from harness.lab import labs
 from harness.lab.labs import Check, Lab
 from harness.lab.result import ERROR, FAILED, NOT_IMPLEMENTED, PASSED, SKIPPED
 
+_CRASH = re.compile(r"killed by SIG(SEGV|ABRT|BUS|ILL|FPE)")
 _HANGS_SECONDS = 4.0
 _VERBOSE_ROWS = ("again",)  # what only makes sense outside a lab
 
@@ -147,6 +149,9 @@ class Grading:
             rows["hint"] = todo.hint
             self._rows[check.id] = rows
         elif report.failed and rows:
+            if _CRASH.search(rows.get("x-ray", "")):  # then nothing else is worth a hint
+                crash = f"make grade LAB={self._lab.number} SANITIZE=address,undefined"
+                rows["hint"] = f"It crashed. `{crash}` names the line where it went wrong."
             self._status[check.id], self._rows[check.id] = FAILED, rows
         elif report.failed:
             self._status[check.id] = FAILED if "Timeout >" in report.longreprtext else ERROR
