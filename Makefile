@@ -145,7 +145,7 @@ docs:  ## make docs [LAB=04]: run every command of the labs' texts
 mutants:  ## make mutants [LAB=04]: does the grader see each seeded mistake?
 	$(call lab-tool,mutants)
 
-selftest:  ## all that the grader promises, proved
+selftest: deps  ## all that the grader promises, proved
 	$(call lab-tool,selftest)
 
 # With SANITIZE= it is one build that is tested; without, all that `make test` promises.

@@ -20,6 +20,7 @@ from harness import processes
 from harness.lab import docs, labs, mutants, pages, show, starter
 from harness.lab.judge import judge
 from harness.lab.labs import KIT, Lab
+from harness.lab.mutants import Mutant, Outcome
 from harness.lab.result import FAILED, NOT_IMPLEMENTED, Result
 
 ROUNDS = 20
@@ -44,8 +45,11 @@ class Tally:
 def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--part", default="", help=f'only these: {" ".join(PARTS)}')
     parser.add_argument("--lab", default="", help='only these labs: "04 05"')
-    parser.add_argument("--jobs", type=int, default=4, help="gradings at a time (4)")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"of `busy` ({ROUNDS})")
+    parser.add_argument("--jobs", type=int, default=5, help="gradings at a time (5)")
+    parser.add_argument(
+        "--rounds", type=int, default=ROUNDS, help=f"gradings of the reference ({ROUNDS})"
+    )
+    parser.add_argument("--all", action="store_true", help="mutants that are seldom graded, too")
     parser.add_argument("--sample", action="store_true", help="a minute's worth, for make test")
 
 
@@ -70,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _pages(chosen: list[Lab], _: argparse.Namespace, tally: Tally) -> None:
     """the labs are sound: rubrics and tables are those of lab.toml and mutants.toml"""
     for lab in chosen:
-        seeded = mutants.load(lab)
+        seeded = mutants.often(lab)
         tally.enter(len(seeded) >= 10, f"lab {lab.number} has {len(seeded)} mutants")
         unlost = mutants.unlost([lab])
         tally.enter(not unlost, f"lab {lab.number}: every check is lost by a mutant {unlost or ''}")
@@ -87,22 +91,6 @@ def _reference(chosen: list[Lab], arguments: argparse.Namespace, tally: Tally) -
         directory = KIT / "build" / sanitize / "bin"
         for outcome in _graded([(lab.number, directory) for lab in wanted], arguments.jobs):
             tally.enter(outcome.full, f"{title}: {show.summary(outcome)}{_why(outcome)}")
-
-
-def _busy(chosen: list[Lab], arguments: argparse.Namespace, tally: Tally) -> None:
-    """the reference scores 100 every time, while both cores are busy"""
-    _make([lab.name for lab in chosen])
-    directory = KIT / "build" / "bin"
-    tasks = [(lab.number, directory) for lab in chosen] * arguments.rounds
-    random.Random(1).shuffle(tasks)
-    full: dict[str, int] = {lab.name: 0 for lab in chosen}
-    with _burners():
-        for outcome in _graded(tasks, arguments.jobs):
-            full[outcome.lab] += outcome.full
-            if not outcome.full:
-                print(f"   {show.summary(outcome)}{_why(outcome)}", flush=True)
-    for name, times in full.items():
-        tally.enter(times == arguments.rounds, f"{name}: {times} of {arguments.rounds} times 100")
 
 
 def _starter(chosen: list[Lab], arguments: argparse.Namespace, tally: Tally) -> None:
@@ -126,15 +114,39 @@ def _judge_starter(lab: Lab, outcome: Result, tally: Tally) -> None:
     tally.enter(outcome.seconds < limit, f"lab {lab.number} starter: {outcome.seconds:.1f} s")
 
 
-def _mutants(chosen: list[Lab], arguments: argparse.Namespace, tally: Tally) -> None:
-    """each mutant loses exactly its points, with its message"""
+def _crowd(chosen: list[Lab], arguments: argparse.Namespace, tally: Tally) -> None:
+    """each mutant loses exactly its points, with its message; and between them the reference
+    scores 100 every time, though both cores are busy"""
     _make([lab.name for lab in chosen])
-    wanted = [mutant for lab in chosen for mutant in mutants.load(lab)]
+    of_lab = mutants.load if arguments.all else mutants.often
+    seeded = [mutant for lab in chosen for mutant in of_lab(lab)]
+    rounds = arguments.rounds
     if arguments.sample:
-        wanted = [next(m for m in wanted if m.lab == lab) for lab in chosen]
-    for outcome in mutants.judge_all(wanted, arguments.jobs):
-        tally.passed += not outcome.faults
-        tally.failed += bool(outcome.faults)
+        seeded, rounds = [next(m for m in seeded if m.lab == lab) for lab in chosen], 0
+    tasks: list[Mutant | str] = [*seeded, *[lab.number for lab in chosen] * rounds]
+    random.Random(1).shuffle(tasks)
+    full: dict[str, int] = {lab.name: 0 for lab in chosen}
+    with mutants.prepared(chosen), _burners(), _pool(arguments.jobs) as pool:
+        waiting = [pool.submit(_judge, task) for task in tasks]
+        for done in concurrent.futures.as_completed(waiting):
+            outcome = done.result()
+            if isinstance(outcome, Result):
+                full[outcome.lab] += outcome.full
+                if not outcome.full:
+                    print(f"   {show.summary(outcome)}{_why(outcome)}", flush=True)
+            else:
+                tally.passed += not outcome.faults
+                tally.failed += bool(outcome.faults)
+                print(mutants.told(outcome), flush=True)
+    for name, times in full.items() if rounds else ():
+        tally.enter(times == rounds, f"{name}: the reference scored 100 {times} of {rounds} times")
+
+
+def _judge(task: Mutant | str) -> Outcome | Result:
+    """Grade a mutant, or the reference of a lab."""
+    if isinstance(task, Mutant):
+        return mutants.judge_mutant(task)
+    return grade((task, KIT / "build" / "bin"))
 
 
 def _tests(_: list[Lab], __: argparse.Namespace, tally: Tally) -> None:
@@ -148,7 +160,7 @@ def _tests(_: list[Lab], __: argparse.Namespace, tally: Tally) -> None:
 def _docs(chosen: list[Lab], arguments: argparse.Namespace, tally: Tally) -> None:
     """every command in a handout does what the text shows"""
     numbers = [lab.number for lab in chosen]
-    with concurrent.futures.ProcessPoolExecutor(arguments.jobs) as pool:
+    with _pool(arguments.jobs) as pool:
         for number, complaints in zip(numbers, pool.map(_complaints, numbers), strict=True):
             tally.enter(not complaints, f"{labs.find(number).readme}{_list(complaints)}")
     complaints = docs.front_complaints()
@@ -165,10 +177,9 @@ PARTS: dict[str, Callable[[list[Lab], argparse.Namespace, Tally], None]] = {
     "reference": _reference,
     "starter": _starter,
     "docs": _docs,
-    "mutants": _mutants,
-    "busy": _busy,
+    "crowd": _crowd,
 }
-SAMPLE = ["pages", "starter", "mutants"]
+SAMPLE = ["pages", "starter", "crowd"]
 
 
 # --- help ---------------------------------------------------------------------------------------
@@ -181,7 +192,7 @@ def grade(task: tuple[str, Path]) -> Result:
 
 
 def _graded(tasks: list[tuple[str, Path]], jobs: int) -> Iterator[Result]:
-    with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
+    with _pool(jobs) as pool:
         waiting = [pool.submit(grade, each) for each in tasks]
         for done in concurrent.futures.as_completed(waiting):
             yield done.result()
@@ -195,6 +206,10 @@ def _why(outcome: Result) -> str:
     return "".join(f"\n{show.screen(v)}" for v in outcome.verdicts if v.points < v.max_points)
 
 
+def _pool(jobs: int) -> concurrent.futures.ProcessPoolExecutor:
+    return concurrent.futures.ProcessPoolExecutor(jobs)
+
+
 def _make(names: list[str], sanitize: str = "") -> None:
     command = ["make", "-s", "--no-print-directory", *names]
     if sanitize:
@@ -204,8 +219,8 @@ def _make(names: list[str], sanitize: str = "") -> None:
 
 @contextlib.contextmanager
 def _burners() -> Iterator[None]:
-    """Two processes that do nothing but keep the cores busy."""
-    command = [sys.executable, "-c", _BURNER]
+    """Two processes that take what the gradings leave of the cores: never is one idle."""
+    command = ["nice", "-n", "10", sys.executable, "-c", _BURNER]
     running = [subprocess.Popen(command, preexec_fn=processes.before_exec) for _ in range(2)]
     try:
         yield
