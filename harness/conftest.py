@@ -197,6 +197,6 @@ def _try_it(command: str, stage: Stage) -> str:
     arguments = f' ARGS="{findings.run_options}"' if findings.run_options else ""
     pid = f"$(pgrep -o {stage.name[:15]})"  # the kernel keeps so many letters of a name
     words = {"URL": _ADDRESS, "PORT": "8080", "PID": pid, "WORKERS": f"$(pgrep -P {pid})"}
-    lines = re.sub(rf"\b({'|'.join(words)})\b", lambda found: words[found[1]], command)
+    lines = re.sub(rf"\b({'|'.join(words)})\b(?!=)", lambda found: words[found[1]], command)
     served = f"make run STAGE={stage.number} PORT=8080{arguments}     # and in a second terminal:"
     return "\n".join(itertools.chain([served], lines.splitlines()))

@@ -72,7 +72,7 @@ class Server:
         if not os.access(target.program, os.X_OK):
             raise Finding(f"there is no program {target.program}", hint="build it: make")
         words = [*wrapper, str(target.program), "--port", str(port), *options]
-        transcript.note(f"server {target.stage.name}", " ".join(options) or "starts")
+        transcript.note(f"server {target.stage.name}", _worth_telling(options) or "starts")
         self._process = subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,
@@ -297,6 +297,15 @@ class Server:
             self.finish()
         else:
             self.sweep()
+
+
+def _worth_telling(options: Sequence[str]) -> str:
+    """The options without the folder that every server gets."""
+    words = list(options)
+    if "--root" in words:
+        at = words.index("--root")
+        del words[at : at + 2]
+    return " ".join(words)
 
 
 def _content(file: object) -> str:

@@ -35,7 +35,7 @@ def needs_strace(start: Starter) -> None:
 @story(
     expected="eight clients are served by two workers, one after another",
     hint="A worker does not end with its client: it goes back and takes the next one.",
-    try_it="make run STAGE=03 PORT=8080 ARGS='--workers 2'; curl -s 'URL/hello?[1-6]'",
+    try_it="curl -s 'URL/hello?[1-6]'",
 )
 def test_workers_come_back(start: Starter) -> None:
     """a worker serves one client after another"""
@@ -56,7 +56,7 @@ def test_workers_come_back(start: Starter) -> None:
     expected="nothing runs: workers without a client sleep, and so does who waits for a place",
     hint="A loop with yield() or a short sleep is a busy wait, however short it is. A condition "
     "variable sleeps until somebody has something to say.",
-    try_it="make run STAGE=03 PORT=8080 ARGS='--workers 2 --queue 1'; top -H -p PID",
+    try_it="top -H -p PID",
 )
 def test_waiting_is_sleeping(start: Starter) -> None:
     """workers without work, and the acceptor at a full queue, sleep"""
@@ -165,7 +165,7 @@ def test_first_come_first_served(start: Starter) -> None:
 @story(
     expected="the one that has rested longest sees the end of its connection, the other one stays",
     hint="Who rests is written down in the order of resting. Which end of the list is it?",
-    try_it="make run STAGE=03 PORT=8080 ARGS='--workers 2'",
+    try_it="make xray",
 )
 def test_longest_rest_leaves_first(start: Starter) -> None:
     """of two resting clients the one that has rested longer gives way"""
@@ -226,7 +226,7 @@ def test_busy_clients_do_not_give_way(start: Starter) -> None:
     expected="one who says nothing gives way a second later, long before its timeout of 60 s",
     hint="A client may begin to rest when somebody waits already: then nobody will come to send "
     "it away later. begin() has to look, too.",
-    try_it="make run STAGE=03 PORT=8080 ARGS='--workers 1'; python3 -m harness.say PORT & "
+    try_it="python3 -m harness.say PORT & "
     "curl -m 5 URL/hello",
 )
 def test_silent_clients_give_way(start: Starter) -> None:

@@ -104,8 +104,9 @@ def verdict_of(lab: Lab, event: dict[str, object]) -> Verdict:
     if status not in (PASSED, SKIPPED):
         rows = _with_commands(lab, check, rows)
     points = check.points if status == PASSED else 0
+    most = 0 if event.get("not_here") else check.points  # nobody loses points to a machine
     seconds = float(str(event["seconds"]))
-    return Verdict(check.id, check.title, points, check.points, status, seconds, rows)
+    return Verdict(check.id, check.title, points, most, status, seconds, rows)
 
 
 def _with_commands(lab: Lab, check: Check, rows: dict[str, str]) -> dict[str, str]:

@@ -129,7 +129,7 @@ class Grading:
             self._enter(check, item, report)
             self._be_quicker_with_one_that_hangs(report)
         elif first and isinstance(report.longrepr, tuple):  # this machine does not allow it
-            why = {"actual": report.longrepr[2].removeprefix("Skipped: ")}
+            why = {"actual": "not here: " + report.longrepr[2].removeprefix("Skipped: ")}
             self._not_here.setdefault(check.id, why)
         if first and report.when == "call" and report.passed:
             self._ran.add(check.id)
@@ -166,13 +166,14 @@ class Grading:
 
     def _decide(self, check: Check) -> None:
         status = self._status.setdefault(check.id, PASSED)
-        if status == PASSED and check.id not in self._ran:  # none of its tests could run
-            status = self._status[check.id] = SKIPPED
+        not_here = status == PASSED and check.id not in self._ran  # none of its tests could run
+        if not_here:
             self._rows[check.id] = self._not_here.get(check.id, {})
         self._write(
             {
                 "check": check.id,
-                "status": status,
+                "status": SKIPPED if not_here else status,
+                "not_here": not_here,
                 "seconds": round(time.monotonic() - self._began[check.id], 2),
                 "rows": self._rows.get(check.id, {}),
             }

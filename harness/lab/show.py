@@ -23,7 +23,7 @@ def line(verdict: Verdict) -> str:
     title = verdict.title
     if verdict.status == NOT_IMPLEMENTED:
         title += " (not written yet)"
-    points = f"{verdict.points:>3}/{verdict.max_points}"
+    points = f"{verdict.points:>3}/{verdict.max_points}" if verdict.max_points else "-"
     return f"{_face(verdict.status)} {verdict.id:<5}{title:<{_TITLE_WIDTH}}{points:>7}"
 
 
@@ -54,9 +54,11 @@ def build_error(result: Result) -> str:
 def summary(result: Result) -> str:
     """The last line of a lab: its score, and how long it took."""
     passed = sum(verdict.status == PASSED for verdict in result.verdicts)
+    judged = sum(verdict.max_points > 0 for verdict in result.verdicts)
+    not_here = len(result.verdicts) - judged
     return (
-        f"lab {result.lab[:2]}  {bar(passed, len(result.verdicts))}  "
-        f"{passed} of {len(result.verdicts)} checks, "
+        f"lab {result.lab[:2]}  {bar(passed, judged)}  {passed} of {judged} checks"
+        f"{f' ({not_here} not possible here)' if not_here else ''}, "
         f"{result.points}/{result.max_points} points, {result.seconds:.1f} s "
         f"(deadlines x {result.patience:.1f})"
     )
