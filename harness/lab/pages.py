@@ -107,12 +107,10 @@ def ask(jobs: int) -> None:
     kept = {}
     for name in sorted(outcomes):
         outcome = outcomes[name]
-        kept[name] = {
-            "actual": _VOLATILE.sub(_masked, outcome.message),
-            "screen": _screen(outcome.failure) if outcome.failure else "",
-            "story": outcome.mutant.story,
-            "sample": "yes" if outcome.mutant.sample else "",
-        }
+        kept[name] = {"actual": _VOLATILE.sub(_masked, outcome.message)}
+        if outcome.mutant.sample and outcome.failure:
+            about = {"screen": _screen(outcome.failure), "story": outcome.mutant.story}
+            kept[name] |= about | {"sample": "yes"}
     MESSAGES.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
 
 
