@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-/usr/bin/python3}
 summary=()
+unset MAKEFLAGS MFLAGS MAKELEVEL  # what runs make in its turn is not part of the make that runs us
 
 # part TITLE COMMAND...: runs the command and notes how long it took.
 part() {
