@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from harness import stages
@@ -253,3 +255,25 @@ def test_max_connections(start: Starter) -> None:
     second.close()
     accepted(server, server.connect(), server.connect())
     expect(happens(server.alive), "the server died")
+
+
+@pytest.mark.only(*CONCURRENT)
+@story(
+    expected='"open" in /stats is 1 again: the connection that asks',
+    hint="Whoever counts a connection when it opens counts it again when it closes, on every way "
+    "out: connection_opened() and connections_closed().",
+    try_it="curl -s URL/stats; curl -s URL/hello; curl -s URL/stats",
+)
+def test_books(server: Server) -> None:
+    """/stats knows how many connections are open"""
+
+    def opened() -> int:
+        return int(json.loads(server.get("/stats").body)["open"])
+
+    inside = [server.connect() for _ in range(5)]
+    for client in inside:
+        client.get("/hello")
+    expect(happens(lambda: opened() == 6), f'5 clients and the one that asks: "open": {opened()}')
+    for client in inside:
+        client.close()
+    expect(happens(lambda: opened() == 1), f'only the one that asks is left: "open": {opened()}')

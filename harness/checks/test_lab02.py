@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from pathlib import Path
 
 import pytest
 
-from harness import proc, stages, strace, tcp
+from harness import stages, strace, tcp
 from harness.checks.test_concurrency import HALF_HEAD, REST_OF_HEAD
 from harness.checks.test_lifecycle import ends_well
-from harness.checks.test_limits import needs_no_descriptors, served_or_let_go
+from harness.checks.test_resources import mappings
 from harness.checks.test_strace import FORK, served, traced
-from harness.clock import happens, observe
 from harness.findings import expect, story
 from harness.fixtures import Starter
-from harness.instruments import (
-    at_rest, census, consumed, frozen, no_free_descriptor, quiet, returns_to, sleeps,
-)  # fmt: skip
+from harness.instruments import census, consumed, frozen, quiet, returns_to, sleeps
 from harness.message import get, request
-from harness.server import Server
 
 pytestmark = pytest.mark.only(stages.THREAD)
 
@@ -31,59 +26,6 @@ def needs_strace(start: Starter) -> None:
         pytest.skip("sanitizers and strace get into each other's way (LeakSanitizer traces)")
     if reason := strace.unavailable():
         pytest.skip(reason)
-
-
-def ran(server: Server) -> float:
-    """Seconds for which all threads of the first process have run. Time spent waiting for a CPU
-    does not count: on a busy machine even a server that sleeps well would have much of it."""
-    folder = f"/proc/{server.pid}/task"
-    stats = [proc.read_text(f"{folder}/{tid}/schedstat") for tid in proc.task_ids(server.pid)]
-    return sum(int(text.split()[0]) for text in stats if text) / 1e9
-
-
-def survives_without_descriptors(start: Starter) -> None:
-    """No descriptor is left for the next client: nobody is hurt, nothing spins, and it ends."""
-    needs_no_descriptors(start)
-    server = start(drain_timeout=1)
-    inside = server.connect()
-    inside.get("/hello")
-    with no_free_descriptor(server.pid):
-        waiting = [server.connect() for _ in range(3)]
-        for client in waiting:
-            client.send(get("/hello", connection="close"))
-        before = ran(server)
-        observe(0.3)
-        share = (ran(server) - before) / 0.3
-        expect(share < 0.03, f"it ran for {share:.0%} of the time while accept() fails for want of "
-               "descriptors: it tries again and again")  # fmt: skip
-        expect(server.alive(), f"the server died: {server.end_text()}")
-        expect(inside.get("/hello").status == 200, "the client inside is not served any more")
-        inside.close()  # its descriptor is free now
-        served_or_let_go(waiting[0])
-    for client in waiting:
-        if client.open:
-            served_or_let_go(client)
-            client.close()
-    for _ in range(3):
-        expect(server.get("/hello").status == 200, "later clients are not served")
-    at_rest(server, [])
-
-
-@story(
-    expected="at the limit it sleeps, serves whom it has, and accepts again when it can",
-    hint="accept4() fails with EMFILE and the connection stays in the backlog, so the next call "
-    "fails at once as well. Pause a little before you try again.",
-    try_it="prlimit --pid PID --nofile=10; for i in $(seq 9); do "
-    "python3 -m harness.say PORT & done; top",
-)
-def test_no_descriptor_left(start: Starter) -> None:
-    """no descriptor is left for the next client"""
-    survives_without_descriptors(start)
-
-
-def mappings(server: Server) -> int:
-    """How many pieces of memory the server has mapped: a stack and its guard page are two."""
-    return proc.read_text(f"/proc/{server.pid}/maps").count("\n")
 
 
 @story(
@@ -196,27 +138,6 @@ def test_stop_at_the_limit(start: Starter) -> None:
     expect(busy.reply().status == 200, "the client inside lost its reply")
     busy.at_end()
     ends_well(server)
-
-
-@story(
-    expected='"open" in /stats is 1 again: the connection that asks',
-    hint="Whoever counts a connection when it opens counts it again when it closes, on every way "
-    "out: connection_opened() and connections_closed().",
-    try_it="curl -s URL/stats; curl -s URL/hello; curl -s URL/stats",
-)
-def test_books(server: Server) -> None:
-    """/stats knows how many connections are open"""
-
-    def opened() -> int:
-        return int(json.loads(server.get("/stats").body)["open"])
-
-    inside = [server.connect() for _ in range(5)]
-    for client in inside:
-        client.get("/hello")
-    expect(happens(lambda: opened() == 6), f'5 clients and the one that asks: "open": {opened()}')
-    for client in inside:
-        client.close()
-    expect(happens(lambda: opened() == 1), f'only the one that asks is left: "open": {opened()}')
 
 
 @story(

@@ -10,10 +10,9 @@ import pytest
 
 from harness import stages, strace
 from harness.checks.test_concurrency import HALF_HEAD, REST_OF_HEAD
-from harness.checks.test_lab02 import survives_without_descriptors
 from harness.checks.test_lifecycle import ends_well
 from harness.checks.test_strace import traced
-from harness.clock import happens
+from harness.client import Client
 from harness.findings import expect, story
 from harness.fixtures import Starter
 from harness.instruments import accepted, consumed, frozen, quiet, sleeps
@@ -79,6 +78,19 @@ def test_waiting_is_sleeping(start: Starter) -> None:
         client.close()
 
 
+def one_at_work(start: Starter, place: Path, workers: int) -> tuple[Server, Client]:
+    """A pool in which one worker is with a client, the others sleep, and wake up slowly."""
+    needs_strace(start)
+    server = traced(start, place / "log", "futex", inject=SLOW_WAKE,
+                    workers=workers, drain_timeout=1)  # fmt: skip
+    quiet(server)  # all workers sleep now: the first client makes the first call of the loop
+    client = server.connect()
+    client.send(HALF_HEAD)
+    consumed(server, client)
+    quiet(server)
+    return server, client
+
+
 @story(
     expected="the client in the queue is served: one worker is asleep, and it is its turn",
     hint="notify_one() wakes one worker for one client. Who says it only when the queue was empty "
@@ -86,14 +98,7 @@ def test_waiting_is_sleeping(start: Starter) -> None:
 )
 def test_each_client_wakes_a_worker(start: Starter, tmp_path: Path) -> None:
     """two clients come before the first worker is awake"""
-    needs_strace(start)
-    log = tmp_path / "log"
-    server = traced(start, log, "futex", inject=SLOW_WAKE, workers=3, drain_timeout=1)
-    quiet(server)  # all workers sleep now: the first client makes the first call of the loop
-    first = server.connect()
-    first.send(HALF_HEAD)
-    consumed(server, first)
-    quiet(server)
+    server, first = one_at_work(start, tmp_path, workers=3)
     with frozen(server):
         second, third = server.connect(), server.connect()
         second.send(HALF_HEAD)
@@ -111,14 +116,7 @@ def test_each_client_wakes_a_worker(start: Starter, tmp_path: Path) -> None:
 )
 def test_worker_that_wakes_too_late(start: Starter, tmp_path: Path) -> None:
     """a worker wakes up, and another one has already taken the client"""
-    needs_strace(start)
-    log = tmp_path / "log"
-    server = traced(start, log, "futex", inject=SLOW_WAKE, workers=2, drain_timeout=1)
-    quiet(server)  # all workers sleep now: the first client makes the first call of the loop
-    first = server.connect()
-    first.send(HALF_HEAD)
-    consumed(server, first)
-    quiet(server)
+    server, first = one_at_work(start, tmp_path, workers=2)
     with frozen(server):
         second = server.connect()
         second.send(get("/hello", connection="close"))
@@ -263,36 +261,3 @@ def test_stop_with_a_full_queue(start: Starter) -> None:
         expect(client.reply().status == 200, "a client lost its reply")
         client.at_end()
     ends_well(server)
-
-
-@story(
-    expected='"open" in /stats is 1 again: the connection that asks',
-    hint="Whoever counts a connection when it opens counts it again when it closes, on every way "
-    "out: connection_opened() and connections_closed().",
-    try_it="curl -s URL/stats; curl -s URL/hello; curl -s URL/stats",
-)
-def test_pool_books(server: Server) -> None:
-    """/stats knows how many connections are open"""
-
-    def opened() -> int:
-        return int(json.loads(server.get("/stats").body)["open"])
-
-    inside = [server.connect() for _ in range(5)]
-    for client in inside:
-        client.get("/hello")
-    expect(happens(lambda: opened() == 6), f'5 clients and the one that asks: "open": {opened()}')
-    for client in inside:
-        client.close()
-    expect(happens(lambda: opened() == 1), f'only the one that asks is left: "open": {opened()}')
-
-
-@story(
-    expected="at the limit it sleeps, serves whom it has, and accepts again when it can",
-    hint="accept4() fails with EMFILE and the connection stays in the backlog, so the next call "
-    "fails at once as well. Pause a little before you try again.",
-    try_it="prlimit --pid PID --nofile=70; for i in $(seq 9); do "
-    "python3 -m harness.say PORT & done; top",
-)
-def test_pool_without_descriptors(start: Starter) -> None:
-    """no descriptor is left for the next client"""
-    survives_without_descriptors(start)
