@@ -71,11 +71,9 @@ Listener::Listener(const std::string& host, std::uint16_t port, int backlog, Mod
   const std::string where = host + ":" + std::to_string(port);
   if (::bind(fd_.get(), address.raw(), address.length) == -1) throw_errno("bind " + where);
   if (::listen(fd_.get(), backlog) == -1) throw_errno("listen " + where);
-  //| (void)enable;  // above: sets an option of a socket to 1, or throws
-  //| (void)backlog;
-  //| (void)mode;
   //| lab::not_implemented("lab 00: Listener::Listener()",
-  //|                      "four calls, in this order: socket, setsockopt, bind, listen");
+  //|                      "four calls: socket, setsockopt (enable() above does it), bind, listen",
+  //|                      backlog, mode, enable);
   //@end
 
   const std::string shown = address.family() == AF_INET6 ? "[" + host + "]" : host;
@@ -105,9 +103,9 @@ AcceptError accept_error(int error) noexcept {
     case EINVAL: return AcceptError::stopped;
     default: return AcceptError::broken;
   }
-  //| (void)error;
   //| lab::not_implemented("lab 00: accept_error()",
-  //|                      "listener.hh says what each answer means; accept(2) lists the errors");
+  //|                      "listener.hh says what each answer means; accept(2) lists the errors",
+  //|                      error);
   //@end
 }
 

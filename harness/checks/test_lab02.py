@@ -159,9 +159,9 @@ def test_refused_clients_leave_nothing(start: Starter, tmp_path: Path) -> None:
         client = server.connect()
         results.append(served(client))
         client.close()
+        returns_to(server, before, "after clients without a thread, and others with one,")
     refused = strace.read(log).injected  # none where no thread is asked for
     expect(results == [False] * refused + [True] * (5 - refused), f"served: {results}")
-    returns_to(server, before, "after clients without a thread, and others with one,")
     server.signal(signal.SIGTERM)
     ends_well(server)
 

@@ -36,9 +36,9 @@ void serve(server::Context& context) {
     server::converse(client, context);
     context.service.shared().connections_closed();
   }
-  //| (void)accept_again;
   //| lab::not_implemented("lab 00: serve()",
-  //|                      "accept4, converse, close; accept_error() says what a failure means");
+  //|                      "accept4, converse, close; accept_error() says what a failure means",
+  //|                      accept_again);
   //@end
 }
 

@@ -43,9 +43,8 @@ void on_child_ended(int) {
     shared->connections_closed();
   }
   errno = saved;
-  //| (void)children;
   //| lab::not_implemented("lab 01: on_child_ended()",
-  //|                      "waitpid(2): how many children can one SIGCHLD stand for?");
+  //|                      "waitpid(2): how many children can one SIGCHLD stand for?", children);
   //@end
 }
 
@@ -56,8 +55,8 @@ void collect_children() {
   action.sa_handler = on_child_ended;
   action.sa_flags = SA_RESTART | SA_NOCLDSTOP;  // accept(2) need not notice
   net::checked(::sigaction(SIGCHLD, &action, nullptr), "sigaction");
-  //| (void)on_child_ended;
-  //| lab::not_implemented("lab 01: collect_children()", "sigaction(2) for SIGCHLD; which flags?");
+  //| lab::not_implemented("lab 01: collect_children()", "sigaction(2) for SIGCHLD; which flags?",
+  //|                      on_child_ended);
   //@end
 }
 
@@ -71,11 +70,9 @@ void collect_children() {
   context.stop.in_child();
   server::converse(client, context);
   ::_exit(0);  // not exit(): what the parent has registered for its end is not ours to run
-  //| (void)client;
-  //| (void)context;
-  //| (void)parent;
   //| lab::not_implemented("lab 01: serve_client()",
-  //|                      "which of the parent's things does a child hold, and must not?");
+  //|                      "which of the parent's things does a child hold, and must not?",
+  //|                      client, context, parent);
   //@end
 }
 
@@ -96,11 +93,9 @@ void start_child(net::Fd client, server::Context& context) {
   shared->connection_opened();
   // Here our copy of the client's descriptor is closed: while we held it, the client would not see
   // the end of the connection when the child closes its own.
-  //| (void)serve_client;
-  //| (void)client;
-  //| (void)context;
   //| lab::not_implemented("lab 01: start_child()",
-  //|                      "fork(2) returns twice, or fails: three ways to go on");
+  //|                      "fork(2) returns twice, or fails: three ways to go on",
+  //|                      serve_client, client, context);
   //@end
 }
 
@@ -144,19 +139,17 @@ void serve(server::Context& context) {
       }
       start_child(std::move(client), context);
     }
-    //| (void)accept_again;
-    //| (void)start_child;
     //| lab::not_implemented("lab 01: serve()",
-    //|                      "the loop of lab 00, but start_child() instead of converse()");
+    //|                      "the loop of lab 00, but start_child() instead of converse()",
+    //|                      accept_again, start_child);
     //@end
   }
   //@lab 01 nobody new; let the children finish, and wait for them
   context.listener.close();
   stop_children();
   wait_while([] { return children > 0; });
-  //| (void)stop_children;
   //| lab::not_implemented("lab 01: serve(), the end",
-  //|                      "who must have ended before the parent may?");
+  //|                      "who must have ended before the parent may?", stop_children);
   //@end
 }
 

@@ -64,9 +64,9 @@ class Clients {
       server::turn_away(client->socket, context_);
       running_.erase(client);
     }
-    //| (void)socket;
     //| lab::not_implemented("lab 02: Clients::start()",
-    //|                      "socket and thread go into running_ together; std::thread may throw");
+    //|                      "socket and thread go into running_ together; std::thread may throw",
+    //|                      socket);
     //@end
   }
 
@@ -75,9 +75,9 @@ class Clients {
     //@lab 02 sleep while --max-connections clients are served
     std::unique_lock lock(mutex_);
     left_.wait(lock, [this] { return running_.size() < context_.max_connections(); });
-    //| (void)context_;
     //| lab::not_implemented("lab 02: Clients::wait_for_room()",
-    //|                      "a condition variable: left_ is notified whenever a client leaves");
+    //|                      "a condition variable: left_ is notified whenever a client leaves",
+    //|                      context_);
     //@end
   }
 
@@ -97,9 +97,9 @@ class Clients {
     const std::lock_guard lock(mutex_);
     finished_.splice(finished_.end(), running_, client);
     left_.notify_one();
-    //| (void)client;
     //| lab::not_implemented("lab 02: Clients::serve()",
-    //|                      "converse(), close, connections_closed(), then the books, locked");
+    //|                      "converse(), close, connections_closed(), then the books, locked",
+    //|                      client);
     //@end
   }
 
@@ -150,9 +150,9 @@ void serve(server::Context& context) {
     }
     clients.start(std::move(client));
   }
-  //| (void)accept_again;
   //| lab::not_implemented("lab 02: serve()",
-  //|                      "your loop of lab 00, with wait_for_room() before and start() after");
+  //|                      "your loop of lab 00, with wait_for_room() before and start() after",
+  //|                      accept_again);
   //@end
 }
 

@@ -32,9 +32,9 @@ class Pool final : public server::Rests {
   explicit Pool(server::Context& context) : context_(context) {
     //@lab 03 start the workers
     for (int i = 0; i < context.options.workers; ++i) workers_.emplace_back([this] { work(); });
-    //| (void)context_;
     //| lab::not_implemented("lab 03: Pool::Pool()",
-    //|                      "workers_ gets --workers threads that do work(), here and only here");
+    //|                      "workers_ gets --workers threads that do work(), here and only here",
+    //|                      context_);
     //@end
   }
 
@@ -64,9 +64,9 @@ class Pool final : public server::Rests {
       ::shutdown(resting_.front(), SHUT_RD);
       resting_.pop_front();
     }
-    //| (void)client;
     //| lab::not_implemented("lab 03: Pool::push()",
-    //|                      "not_full_ for the place, not_empty_ for a worker; then all_taken()?");
+    //|                      "not_full_ for the place, not_empty_ for a worker; then all_taken()?",
+    //|                      client);
     //@end
   }
 
@@ -84,9 +84,8 @@ class Pool final : public server::Rests {
       ::shutdown(fd, SHUT_RD);
     else
       resting_.push_back(fd);
-    //| (void)fd;
     //| lab::not_implemented("lab 03: Pool::begin()",
-    //|                      "resting_, longest first; how would recv(2) come back at once?");
+    //|                      "resting_, longest first; how would recv(2) come back at once?", fd);
     //@end
   }
 
@@ -95,8 +94,7 @@ class Pool final : public server::Rests {
     //@lab 03 forget it
     const std::lock_guard lock(mutex_);
     resting_.remove(fd);
-    //| (void)fd;
-    //| lab::not_implemented("lab 03: Pool::end()", "push() may have taken it out already");
+    //| lab::not_implemented("lab 03: Pool::end()", "push() may have taken it out already", fd);
     //@end
   }
 
@@ -123,9 +121,9 @@ class Pool final : public server::Rests {
       server::converse(client, context_, *this);
       context_.service.shared().connections_closed();
     }
-    //| (void)closing_;
     //| lab::not_implemented("lab 03: Pool::work()",
-    //|                      "wait on not_empty_; all_taken() relies on your free_workers_");
+    //|                      "wait on not_empty_; all_taken() relies on your free_workers_",
+    //|                      closing_);
     //@end
   }
 
@@ -156,9 +154,9 @@ void serve(server::Context& context) {
     context.service.shared().connection_opened();
     pool.push(std::move(client));
   }
-  //| (void)accept_again;
   //| lab::not_implemented("lab 03: serve()",
-  //|                      "copy your loop of lab 00, but push() instead of converse()");
+  //|                      "copy your loop of lab 00, but push() instead of converse()",
+  //|                      accept_again);
   //@end
 }
 

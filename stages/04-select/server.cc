@@ -76,10 +76,8 @@ class Server {
     if (accepting) watch(listener_id, Want::read);
     if (!draining_) watch(stop_id, Want::read);
     for (const auto& [id, client] : clients_) watch(id, client.session.want());
-    //| (void)readable_;
-    //| (void)writable_;
-    //| (void)highest_;
-    //| lab::not_implemented("lab 04: ask()", "whom do you want to hear of now, and what of them?");
+    //| lab::not_implemented("lab 04: ask()", "whom do you want to hear of now, and what of them?",
+    //|                      readable_, writable_, highest_);
     //@end
   }
 
@@ -103,8 +101,8 @@ class Server {
     Connection& client = clients_.at(id);
     if (client.session.want() == Want::read) on_readable(client);
     advance(id, client);
-    //| (void)id;
-    //| lab::not_implemented("lab 04: on_event()", "what does the session of this client want?");
+    //| lab::not_implemented("lab 04: on_event()", "what does the session of this client want?",
+    //|                      id);
     //@end
   }
 
@@ -130,9 +128,8 @@ class Server {
       clients_.emplace(id, Connection{std::move(socket), context_.new_session(now_)});
       advance(id, clients_.at(id));
     }
-    //| (void)accept_batch;
     //| lab::not_implemented("lab 04: accept_clients()",
-    //|                      "accept4(2) until nobody waits; who fits into a set?");
+    //|                      "accept4(2) until nobody waits; who fits into a set?", accept_batch);
     //@end
   }
 
@@ -149,10 +146,9 @@ class Server {
     if (got.status == net::Io::failed) client.session.lost();
     if (got.status == net::Io::done && got.bytes == 0) client.session.peer_closed();
     if (got.bytes > 0) client.session.received({buffer_.data(), got.bytes}, now_);
-    //| (void)client;
-    //| (void)buffer_;
     //| lab::not_implemented("lab 04: on_readable()",
-    //|                      "recv(2) once: bytes, the end, nothing yet, or a lost connection");
+    //|                      "recv(2) once: bytes, the end, nothing yet, or a lost connection",
+    //|                      client, buffer_);
     //@end
   }
 
@@ -165,8 +161,8 @@ class Server {
     if (put.status == net::Io::failed) client.session.lost();
     if (put.bytes > 0) client.session.sent(put.bytes, now_);
     return put.bytes == bytes.size();
-    //| (void)client;
-    //| lab::not_implemented("lab 04: on_writable()", "send(2) takes what fits, and says how much");
+    //| lab::not_implemented("lab 04: on_writable()", "send(2) takes what fits, and says how much",
+    //|                      client);
     //@end
   }
 
@@ -184,9 +180,9 @@ class Server {
     }
     if (client.session.want() == Want::close) return close_connection(id);
     timers_.set(id, client.alarm, client.session.deadline());
-    //| (void)id, (void)client, (void)send_batch;
     //| lab::not_implemented("lab 04: advance()",
-    //|                      "do all that can be done without waiting; then set the alarm");
+    //|                      "do all that can be done without waiting; then set the alarm",
+    //|                      id, client, send_batch);
     //@end
   }
 
@@ -197,8 +193,8 @@ class Server {
     if (want == Want::read) FD_SET(id, &readable_);
     if (want == Want::write) FD_SET(id, &writable_);
     highest_ = std::max(highest_, id);
-    //| (void)id, (void)want;
-    //| lab::not_implemented("lab 04: watch()", "FD_SET into the set it belongs to, if any");
+    //| lab::not_implemented("lab 04: watch()", "FD_SET into the set it belongs to, if any",
+    //|                      id, want);
     //@end
   }
 
@@ -208,9 +204,8 @@ class Server {
     clients_.erase(id);
     context_.service.shared().connections_closed();
     if (accept_alarm_ != Timers::none) resume_accepting();
-    //| (void)id;
     //| lab::not_implemented("lab 04: close_connection()",
-    //|                      "who knows this client, besides clients_ itself?");
+    //|                      "who knows this client, besides clients_ itself?", id);
     //@end
   }
 

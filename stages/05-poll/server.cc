@@ -73,9 +73,9 @@ class Server {
     // client from whom we want neither has to be let go here, or it wakes us for ever.
     if (want == Want::wait && (events & (POLLERR | POLLHUP | POLLNVAL)) != 0) client.session.lost();
     advance(id, client);
-    //| (void)id, (void)events;
     //| lab::not_implemented("lab 05: on_event()",
-    //|                      "what if a row has an answer that its client did not ask for?");
+    //|                      "what if a row has an answer that its client did not ask for?",
+    //|                      id, events);
     //@end
   }
 
@@ -99,9 +99,9 @@ class Server {
       table_.push_back({.fd = id, .events = POLLIN, .revents = 0});
       advance(id, clients_.at(id));
     }
-    //| (void)accept_batch;
     //| lab::not_implemented("lab 05: accept_clients()",
-    //|                      "as in stages/04-select/server.cc, but there is a row for everybody");
+    //|                      "as in stages/04-select/server.cc, but there is a row for everybody",
+    //|                      accept_batch);
     //@end
   }
 
@@ -130,10 +130,9 @@ class Server {
     if (got.status == net::Io::failed) client.session.lost();
     if (got.status == net::Io::done && got.bytes == 0) client.session.peer_closed();
     if (got.bytes > 0) client.session.received({buffer_.data(), got.bytes}, now_);
-    //| (void)client;
-    //| (void)buffer_;
     //| lab::not_implemented("lab 05: on_readable()",
-    //|                      "nothing changes here: copy yours from stages/04-select/server.cc");
+    //|                      "nothing changes here: copy yours from stages/04-select/server.cc",
+    //|                      client, buffer_);
     //@end
   }
 
@@ -146,9 +145,9 @@ class Server {
     if (put.status == net::Io::failed) client.session.lost();
     if (put.bytes > 0) client.session.sent(put.bytes, now_);
     return put.bytes == bytes.size();
-    //| (void)client;
     //| lab::not_implemented("lab 05: on_writable()",
-    //|                      "nothing changes here: copy yours from stages/04-select/server.cc");
+    //|                      "nothing changes here: copy yours from stages/04-select/server.cc",
+    //|                      client);
     //@end
   }
 
@@ -167,9 +166,9 @@ class Server {
     if (client.session.want() == Want::close) return close_connection(id);
     watch(id, client);
     timers_.set(id, client.alarm, client.session.deadline());
-    //| (void)id, (void)client, (void)send_batch;
     //| lab::not_implemented("lab 05: advance()",
-    //|                      "as in stages/04-select/server.cc; and the row has to know");
+    //|                      "as in stages/04-select/server.cc; and the row has to know",
+    //|                      id, client, send_batch);
     //@end
   }
 
@@ -181,8 +180,7 @@ class Server {
     if (client.session.want() == Want::read) interest = POLLIN;
     if (client.session.want() == Want::write) interest = POLLOUT;
     table_[client.row].events = interest;
-    //| (void)client;
-    //| lab::not_implemented("lab 05: watch()", "which events fit which want?");
+    //| lab::not_implemented("lab 05: watch()", "which events fit which want?", client);
     //@end
   }
 
@@ -197,9 +195,9 @@ class Server {
     clients_.erase(id);
     context_.service.shared().connections_closed();
     if (accept_alarm_ != Timers::none) resume_accepting();
-    //| (void)id;
     //| lab::not_implemented("lab 05: close_connection()",
-    //|                      "as in stages/04-select/server.cc; and its row goes, without a hole");
+    //|                      "as in stages/04-select/server.cc; and its row goes, without a hole",
+    //|                      id);
     //@end
   }
 

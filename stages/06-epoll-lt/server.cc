@@ -60,10 +60,9 @@ class Server {
       for (std::size_t i = 0; n > 0 && i < static_cast<std::size_t>(n); ++i)
         on_event(events[i].data.u64, events[i].events);
       on_alarms();
-      //| (void)events;
       //| lab::not_implemented("lab 06: run()",
       //|                      "one epoll_wait(2); how long may it sleep, and how many of events "
-      //|                      "are filled then?");
+      //|                      "are filled then?", events);
       //@end
     }
   }
@@ -85,10 +84,9 @@ class Server {
     // from whom we want neither has to be let go here, or it wakes us for ever.
     if (want == Want::wait && (events & (EPOLLERR | EPOLLHUP)) != 0) client->session.lost();
     advance(id, *client);
-    //| (void)id, (void)events, (void)listener_id, (void)stop_id;
     //| lab::not_implemented("lab 06: on_event()",
     //|                      "the id says who it is; it may be the listener, the stop descriptor, "
-    //|                      "or one that has gone");
+    //|                      "or one that has gone", id, events, listener_id, stop_id);
     //@end
   }
 
@@ -111,10 +109,10 @@ class Server {
       if (!control(EPOLL_CTL_ADD, client.socket.get(), client.interest, id)) client.session.lost();
       advance(id, client);
     }
-    //| (void)accept_batch, (void)context_;
     //| lab::not_implemented("lab 06: accept_clients()",
     //|                      "as in stages/04-select/server.cc, but each client is put into "
-    //|                      "clients_ and registered under the id it gets there");
+    //|                      "clients_ and registered under the id it gets there",
+    //|                      accept_batch, context_);
     //@end
   }
 
@@ -143,9 +141,9 @@ class Server {
     if (got.status == net::Io::failed) client.session.lost();
     if (got.status == net::Io::done && got.bytes == 0) client.session.peer_closed();
     if (got.bytes > 0) client.session.received({buffer_.data(), got.bytes}, now_);
-    //| (void)client, (void)buffer_;
     //| lab::not_implemented("lab 06: on_readable()",
-    //|                      "nothing changes here: copy yours from stages/04-select/server.cc");
+    //|                      "nothing changes here: copy yours from stages/04-select/server.cc",
+    //|                      client, buffer_);
     //@end
   }
 
@@ -158,9 +156,9 @@ class Server {
     if (put.status == net::Io::failed) client.session.lost();
     if (put.bytes > 0) client.session.sent(put.bytes, now_);
     return put.bytes == bytes.size();
-    //| (void)client;
     //| lab::not_implemented("lab 06: on_writable()",
-    //|                      "nothing changes here: copy yours from stages/04-select/server.cc");
+    //|                      "nothing changes here: copy yours from stages/04-select/server.cc",
+    //|                      client);
     //@end
   }
 
@@ -179,10 +177,9 @@ class Server {
     if (client.session.want() == Want::close) return close_connection(id);
     watch(id, client);
     timers_.set(id, client.alarm, client.session.deadline());
-    //| (void)id, (void)client, (void)send_batch;
     //| lab::not_implemented("lab 06: advance()",
     //|                      "copy yours from stages/05-poll/server.cc: it ends with watch() and "
-    //|                      "the alarm");
+    //|                      "the alarm", id, client, send_batch);
     //@end
   }
 
@@ -194,10 +191,9 @@ class Server {
     if (client.session.want() == Want::write) interest = EPOLLOUT;
     if (interest != client.interest) control(EPOLL_CTL_MOD, client.socket.get(), interest, id);
     client.interest = interest;
-    //| (void)id, (void)client;
     //| lab::not_implemented("lab 06: watch()",
     //|                      "client.interest is what the kernel knows: compare, and call "
-    //|                      "control() only for a change");
+    //|                      "control() only for a change", id, client);
     //@end
   }
 
@@ -207,10 +203,9 @@ class Server {
     clients_.erase(id);  // closing the descriptor takes it out of epoll, too
     context_.service.shared().connections_closed();
     if (accept_alarm_ != Timers::none) resume_accepting();
-    //| (void)id;
     //| lab::not_implemented("lab 06: close_connection()",
     //|                      "as in stages/04-select/server.cc: its alarm, its place in clients_, "
-    //|                      "the count; and accepting may go on");
+    //|                      "the count; and accepting may go on", id);
     //@end
   }
 
@@ -255,10 +250,10 @@ class Server {
     if (::epoll_ctl(epoll_.get(), operation, fd, &event) == 0) return true;
     if (errno != ENOMEM && errno != ENOSPC) net::throw_errno("epoll_ctl");
     return false;
-    //| (void)operation, (void)fd, (void)interest, (void)id;
     //| lab::not_implemented("lab 06: control()",
     //|                      "fill an epoll_event and call epoll_ctl(2); two of its errors are "
-    //|                      "one client's bad luck, the others are ours");
+    //|                      "one client's bad luck, the others are ours",
+    //|                      operation, fd, interest, id);
     //@end
   }
 

@@ -70,10 +70,9 @@ class Server {
         on_event(events[i].data.u64, events[i].events);
       on_ready();
       on_alarms();
-      //| (void)events;
       //| lab::not_implemented("lab 07: run()",
       //|                      "as in stages/06-epoll-lt/server.cc, but may it sleep while "
-      //|                      "somebody is in ready_?");
+      //|                      "somebody is in ready_?", events);
       //@end
     }
   }
@@ -96,10 +95,9 @@ class Server {
     client->writable |= broken || (events & EPOLLOUT) != 0;
     if (broken && client->session.want() == Want::wait) client->session.lost();
     list(id, *client);
-    //| (void)id, (void)events, (void)listener_id, (void)stop_id;
     //| lab::not_implemented("lab 07: on_event()",
     //|                      "no recv(2) and no accept4(2) here: an edge only changes readable, "
-    //|                      "writable and special");
+    //|                      "writable and special", id, events, listener_id, stop_id);
     //@end
   }
 
@@ -142,10 +140,9 @@ class Server {
       advance(id, client);
     }
     if (!draining_) ready_.push_back(listener_id);  // the budget is spent, the queue may not be
-    //| (void)accept_budget, (void)context_;
     //| lab::not_implemented("lab 07: accept_clients()",
     //|                      "start from yours in stages/06-epoll-lt/server.cc; what if the "
-    //|                      "budget ends before the queue does?");
+    //|                      "budget ends before the queue does?", accept_budget, context_);
     //@end
   }
 
@@ -174,10 +171,9 @@ class Server {
     if (got.bytes > 0) client.session.received({buffer_.data(), got.bytes}, now_);
     const bool may_be_more = client.special ? got.bytes > 0 : got.bytes == buffer_.size();
     client.readable = may_be_more || got.status == net::Io::interrupted;
-    //| (void)client, (void)buffer_;
     //| lab::not_implemented("lab 07: on_readable()",
     //|                      "lab 06's, and then client.readable: when has recv(2) said that "
-    //|                      "there is no more?");
+    //|                      "there is no more?", client, buffer_);
     //@end
   }
 
@@ -191,9 +187,9 @@ class Server {
     const bool all = put.bytes == bytes.size();
     if (put.bytes > 0) client.session.sent(put.bytes, now_);
     client.writable = all || put.status == net::Io::interrupted;
-    //| (void)client;
     //| lab::not_implemented("lab 07: on_writable()",
-    //|                      "lab 06's, and then client.writable instead of a returned bool");
+    //|                      "lab 06's, and then client.writable instead of a returned bool",
+    //|                      client);
     //@end
   }
 
@@ -213,10 +209,9 @@ class Server {
     if (client.session.want() == Want::close) return close_connection(id);
     if (client.can_move()) list(id, client);
     timers_.set(id, client.alarm, client.session.deadline());
-    //| (void)id, (void)client, (void)io_budget;
     //| lab::not_implemented("lab 07: advance()",
     //|                      "lab 06's, but it reads as well, as long as client.can_move(); whom "
-    //|                      "the budget cuts off has to come back");
+    //|                      "the budget cuts off has to come back", id, client, io_budget);
     //@end
   }
 
@@ -225,9 +220,9 @@ class Server {
     //@lab 07 into the ready list, once
     if (!client.listed) ready_.push_back(id);
     client.listed = true;
-    //| (void)id, (void)client;
     //| lab::not_implemented("lab 07: list()",
-    //|                      "nobody may be in the list twice: client.listed remembers");
+    //|                      "nobody may be in the list twice: client.listed remembers",
+    //|                      id, client);
     //@end
   }
 
@@ -237,9 +232,9 @@ class Server {
     clients_.erase(id);  // closing the descriptor takes it out of epoll, too
     context_.service.shared().connections_closed();
     if (accept_alarm_ != Timers::none) resume_accepting();
-    //| (void)id;
     //| lab::not_implemented("lab 07: close_connection()",
-    //|                      "nothing changes here: copy yours from stages/06-epoll-lt/server.cc");
+    //|                      "nothing changes here: copy yours from stages/06-epoll-lt/server.cc",
+    //|                      id);
     //@end
   }
 
@@ -283,9 +278,9 @@ class Server {
     if (::epoll_ctl(epoll_.get(), operation, fd, &event) == 0) return true;
     if (errno != ENOMEM && errno != ENOSPC) net::throw_errno("epoll_ctl");
     return false;
-    //| (void)operation, (void)fd, (void)interest, (void)id;
     //| lab::not_implemented("lab 07: control()",
-    //|                      "nothing changes here: copy yours from stages/06-epoll-lt/server.cc");
+    //|                      "nothing changes here: copy yours from stages/06-epoll-lt/server.cc",
+    //|                      operation, fd, interest, id);
     //@end
   }
 

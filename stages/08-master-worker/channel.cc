@@ -66,10 +66,9 @@ Handed hand_over(const net::Fd& channel, const net::Fd& descriptor) {
   const bool no_room =
       errno == EAGAIN || errno == ETOOMANYREFS || errno == ENOBUFS || errno == ENOMEM;
   return no_room ? Handed::full : Handed::dead;
-  //| (void)channel;
-  //| (void)descriptor;
   //| lab::not_implemented("lab 08: channel::hand_over()",
-  //|                      "cmsg(3) has an example; then sendmsg(2): which errors mean what?");
+  //|                      "cmsg(3) has an example; then sendmsg(2): which errors mean what?",
+  //|                      channel, descriptor);
   //@end
 }
 
@@ -88,9 +87,9 @@ Received receive(const net::Fd& channel) {
   int fd = -1;
   std::memcpy(&fd, CMSG_DATA(rights), sizeof fd);
   return {News::descriptor, net::Fd(fd)};
-  //| (void)channel;
   //| lab::not_implemented("lab 08: channel::receive()",
-  //|                      "recvmsg(2): its value, msg_flags, and what came beside the byte");
+  //|                      "recvmsg(2): its value, msg_flags, and what came beside the byte",
+  //|                      channel);
   //@end
 }
 

@@ -94,9 +94,9 @@ void Crew::start(std::size_t i, http::Time now) {
   worker.takes = true;
   worker.start = now;
   shared_.process_started(pid);
-  //| (void)i, (void)now, (void)shared_;
   //| lab::not_implemented("lab 08: Crew::start()",
-  //|                      "a channel, fork(2), pidfd_open(2); crew.hh shows what a Worker is");
+  //|                      "a channel, fork(2), pidfd_open(2); crew.hh shows what a Worker is",
+  //|                      i, now, shared_);
   //@end
 }
 
@@ -114,10 +114,9 @@ void Crew::become_worker(std::size_t i, channel::Ends ends) {
     server::log(std::string("worker: ") + error.what());
     ::_exit(1);
   }
-  //| (void)i;
-  //| (void)ends;
   //| lab::not_implemented("lab 08: Crew::become_worker()",
-  //|                      "after fork(2) the child holds copies of all; what must it not keep?");
+  //|                      "after fork(2) the child holds copies of all; what must it not keep?",
+  //|                      i, ends);
   //@end
 }
 
@@ -152,10 +151,9 @@ bool Crew::hand_over(const net::Fd& client) {
     if (handed == channel::Handed::dead) worker->takes = false;
   }
   return false;
-  //| (void)client;
-  //| (void)places_;
   //| lab::not_implemented("lab 08: Crew::hand_over()",
-  //|                      "load_of() counts clients; who is next when one cannot take it?");
+  //|                      "load_of() counts clients; who is next when one cannot take it?",
+  //|                      client, places_);
   //@end
 }
 
@@ -187,11 +185,8 @@ void Crew::bury(Worker& worker, http::Time now) {
   worker.channel.reset();
   worker.takes = false;
   worker.start = now + worker.pause;
-  //| (void)now;
-  //| (void)young;
-  //| (void)in_ms;
-  //| (void)fate;
   //| lab::not_implemented("lab 08: Crew::bury()",
-  //|                      "waitpid(2); which books mention the dead? When comes the next?");
+  //|                      "waitpid(2); which books mention the dead? When comes the next?",
+  //|                      now, young, in_ms, fate);
   //@end
 }

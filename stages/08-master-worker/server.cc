@@ -57,9 +57,9 @@ class Master {
     in_hand_.reset();
     context_.stop.in_child();
     run_worker(context_, std::move(channel), load);
-    //| (void)channel, (void)load, (void)context_;
     //| lab::not_implemented("lab 08: Master::work()",
-    //|                      "whose are the listener, the client in hand, the stop signal?");
+    //|                      "whose are the listener, the client in hand, the stop signal?",
+    //|                      channel, load, context_);
     //@end
   }
 
@@ -113,9 +113,9 @@ class Master {
       // as long as we hold it, the client does not see the worker close.
       if (crew_.hand_over(in_hand_)) in_hand_.reset();
     }
-    //| (void)accept_batch;
     //| lab::not_implemented("lab 08: accept_clients()",
-    //|                      "into in_hand_, then crew_.hand_over(); when may our copy be closed?");
+    //|                      "into in_hand_, then crew_.hand_over(); when may our copy be closed?",
+    //|                      accept_batch);
     //@end
   }
 

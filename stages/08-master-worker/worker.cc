@@ -42,9 +42,9 @@ class Worker {
     //@lab 08 register the channel and the stop descriptor, under their ids
     control(EPOLL_CTL_ADD, channel_.get(), EPOLLIN, channel_id);
     control(EPOLL_CTL_ADD, context_.stop.descriptor(), EPOLLIN, stop_id);
-    //| (void)context_, (void)channel_id, (void)stop_id;
     //| lab::not_implemented("lab 08: Worker()",
-    //|                      "as in stages/06-epoll-lt/server.cc, with channel_ for the listener");
+    //|                      "as in stages/06-epoll-lt/server.cc, with channel_ for the listener",
+    //|                      context_, channel_id, stop_id);
     //@end
   }
 
@@ -60,9 +60,9 @@ class Worker {
         on_event(events[i].data.u64, events[i].events);
       on_alarms();
     }
-    //| (void)draining_, (void)abandoned_;
     //| lab::not_implemented("lab 08: Worker::run()",
-    //|                      "copy yours from stages/06-epoll-lt/server.cc; abandoned_ ends it");
+    //|                      "copy yours from stages/06-epoll-lt/server.cc; abandoned_ ends it",
+    //|                      draining_, abandoned_);
     //@end
   }
 
@@ -83,9 +83,9 @@ class Worker {
     // from whom we want neither has to be let go here, or it wakes us for ever.
     if (want == Want::wait && (events & (EPOLLERR | EPOLLHUP)) != 0) client->session.lost();
     advance(id, *client);
-    //| (void)id, (void)events;
     //| lab::not_implemented("lab 08: on_event()",
-    //|                      "copy yours from stages/06-epoll-lt/server.cc; channel_id is new");
+    //|                      "copy yours from stages/06-epoll-lt/server.cc; channel_id is new",
+    //|                      id, events);
     //@end
   }
 
@@ -100,9 +100,9 @@ class Worker {
     if (!ended_) on_end();
     control(EPOLL_CTL_DEL, channel_.get(), 0, channel_id);
     abandoned_ = draining_;  // nobody waits for us any more; had we not begun, we would finish
-    //| (void)events, (void)abandoned_;
     //| lab::not_implemented("lab 08: on_channel()",
-    //|                      "EPOLLIN: receive_clients(). What if EPOLLHUP comes as well?");
+    //|                      "EPOLLIN: receive_clients(). What if EPOLLHUP comes as well?",
+    //|                      events, abandoned_);
     //@end
   }
 
@@ -124,9 +124,9 @@ class Worker {
       if (!control(EPOLL_CTL_ADD, client.socket.get(), client.interest, id)) client.session.lost();
       advance(id, client);
     }
-    //| (void)receive_batch;
     //| lab::not_implemented("lab 08: receive_clients()",
-    //|                      "channel::receive() has four kinds of news; which needs what?");
+    //|                      "channel::receive() has four kinds of news; which needs what?",
+    //|                      receive_batch);
     //@end
   }
 
@@ -137,9 +137,9 @@ class Worker {
     ended_ = true;
     control(EPOLL_CTL_MOD, channel_.get(), 0, channel_id);
     if (!context_.stop.requested()) ::raise(SIGTERM);
-    //| (void)ended_;
     //| lab::not_implemented("lab 08: on_end()",
-    //|                      "raise(3) starts the drain; what would wake the loop for ever?");
+    //|                      "raise(3) starts the drain; what would wake the loop for ever?",
+    //|                      ended_);
     //@end
   }
 
@@ -148,9 +148,9 @@ class Worker {
     //@lab 08 do not listen to the channel for a while
     control(EPOLL_CTL_MOD, channel_.get(), 0, channel_id);
     timers_.set(channel_id, receive_alarm_, now_ + receive_again);
-    //| (void)receive_again;
     //| lab::not_implemented("lab 08: pause_receiving()",
-    //|                      "like pause_accepting() in stages/06-epoll-lt/server.cc");
+    //|                      "like pause_accepting() in stages/06-epoll-lt/server.cc",
+    //|                      receive_again);
     //@end
   }
 
@@ -170,9 +170,9 @@ class Worker {
     if (got.status == net::Io::failed) client.session.lost();
     if (got.status == net::Io::done && got.bytes == 0) client.session.peer_closed();
     if (got.bytes > 0) client.session.received({buffer_.data(), got.bytes}, now_);
-    //| (void)client, (void)buffer_;
     //| lab::not_implemented("lab 08: on_readable()",
-    //|                      "nothing changes here: copy yours from stages/06-epoll-lt/server.cc");
+    //|                      "nothing changes here: copy yours from stages/06-epoll-lt/server.cc",
+    //|                      client, buffer_);
     //@end
   }
 
@@ -185,9 +185,9 @@ class Worker {
     if (put.status == net::Io::failed) client.session.lost();
     if (put.bytes > 0) client.session.sent(put.bytes, now_);
     return put.bytes == bytes.size();
-    //| (void)client;
     //| lab::not_implemented("lab 08: on_writable()",
-    //|                      "nothing changes here: copy yours from stages/06-epoll-lt/server.cc");
+    //|                      "nothing changes here: copy yours from stages/06-epoll-lt/server.cc",
+    //|                      client);
     //@end
   }
 
@@ -206,9 +206,9 @@ class Worker {
     if (client.session.want() == Want::close) return close_connection(id);
     watch(id, client);
     timers_.set(id, client.alarm, client.session.deadline());
-    //| (void)id, (void)client, (void)send_batch;
     //| lab::not_implemented("lab 08: advance()",
-    //|                      "nothing changes here: copy yours from stages/06-epoll-lt/server.cc");
+    //|                      "nothing changes here: copy yours from stages/06-epoll-lt/server.cc",
+    //|                      id, client, send_batch);
     //@end
   }
 
@@ -220,9 +220,9 @@ class Worker {
     if (client.session.want() == Want::write) interest = EPOLLOUT;
     if (interest != client.interest) control(EPOLL_CTL_MOD, client.socket.get(), interest, id);
     client.interest = interest;
-    //| (void)id, (void)client;
     //| lab::not_implemented("lab 08: watch()",
-    //|                      "nothing changes here: copy yours from stages/06-epoll-lt/server.cc");
+    //|                      "nothing changes here: copy yours from stages/06-epoll-lt/server.cc",
+    //|                      id, client);
     //@end
   }
 
@@ -233,9 +233,9 @@ class Worker {
     --load_;
     context_.service.shared().connections_closed();
     if (receive_alarm_ != Timers::none) resume_receiving();
-    //| (void)id, (void)load_;
     //| lab::not_implemented("lab 08: close_connection()",
-    //|                      "as in stages/06-epoll-lt/server.cc; who else counts this client?");
+    //|                      "as in stages/06-epoll-lt/server.cc; who else counts this client?",
+    //|                      id, load_);
     //@end
   }
 
@@ -279,9 +279,9 @@ class Worker {
     if (::epoll_ctl(epoll_.get(), operation, fd, &event) == 0) return true;
     if (errno != ENOMEM && errno != ENOSPC) net::throw_errno("epoll_ctl");
     return false;
-    //| (void)operation, (void)fd, (void)interest, (void)id;
     //| lab::not_implemented("lab 08: control()",
-    //|                      "nothing changes here: copy yours from stages/06-epoll-lt/server.cc");
+    //|                      "nothing changes here: copy yours from stages/06-epoll-lt/server.cc",
+    //|                      operation, fd, interest, id);
     //@end
   }
 
