@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ _CALL = re.compile(r"^\d+ +(?:<\.\.\. )?(\w+)(?:\(| resumed>)(.*)$")
 _FAILED = re.compile(r"= -1 (E\w+)")
 
 
+@functools.cache
 def unavailable() -> str:
     """Why strace cannot be used here; "" if it can."""
     if shutil.which("strace") is None:

@@ -20,14 +20,6 @@ from harness.message import get, request
 pytestmark = pytest.mark.only(stages.THREAD)
 
 
-def needs_strace(start: Starter) -> None:
-    """Skip, with the reason, where strace does not work."""
-    if start.target.sanitizers:
-        pytest.skip("sanitizers and strace get into each other's way (LeakSanitizer traces)")
-    if reason := strace.unavailable():
-        pytest.skip(reason)
-
-
 @story(
     expected="200 for each of four clients, one after another",
     hint="The first one needs a thread that lives on when start() returns; the second one needs a "
@@ -55,7 +47,6 @@ def test_one_after_another(start: Starter) -> None:
 )
 def test_closed_once(start: Starter, tmp_path: Path) -> None:
     """each connection is closed once"""
-    needs_strace(start)
     log = tmp_path / "log"
     server = traced(start, log, "close", drain_timeout=1)
     for _ in range(5):
@@ -149,7 +140,6 @@ def test_stop_at_the_limit(start: Starter) -> None:
 )
 def test_refused_clients_leave_nothing(start: Starter, tmp_path: Path) -> None:
     """clients for whom there was no thread leave nothing behind"""
-    needs_strace(start)
     log, inject = tmp_path / "log", "error=EAGAIN:when=1..2"
     server = traced(start, log, *FORK, inject=inject, max_connections=2, drain_timeout=60)
     quiet(server)
@@ -174,7 +164,6 @@ def test_refused_clients_leave_nothing(start: Starter, tmp_path: Path) -> None:
 )
 def test_late_threads_have_their_own_client(start: Starter, tmp_path: Path) -> None:
     """eight clients come before the first of their threads has begun"""
-    needs_strace(start)
     server = traced(start, tmp_path / "log", "rseq", inject="delay_enter=100000", drain_timeout=1)
     with frozen(server):
         clients = [server.connect() for _ in range(8)]
@@ -194,7 +183,6 @@ def test_late_threads_have_their_own_client(start: Starter, tmp_path: Path) -> N
 )
 def test_threads_that_end_early(start: Starter, tmp_path: Path) -> None:
     """threads that end before the call that started them returns"""
-    needs_strace(start)
     server = traced(start, tmp_path / "log", *FORK, inject="delay_exit=60000", drain_timeout=1)
     for number in range(4):
         client = server.connect()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import stages, strace
+from harness import stages
 from harness.checks.test_concurrency import HALF_HEAD, REST_OF_HEAD
 from harness.checks.test_lifecycle import ends_well
 from harness.checks.test_strace import traced
@@ -21,14 +21,6 @@ from harness.server import Server
 
 pytestmark = pytest.mark.only(stages.POOL)
 SLOW_WAKE = "delay_exit=200000:when=1"  # the first futex(2) of each thread ends 0.2 s late
-
-
-def needs_strace(start: Starter) -> None:
-    """Skip, with the reason, where strace does not work."""
-    if start.target.sanitizers:
-        pytest.skip("sanitizers and strace get into each other's way (LeakSanitizer traces)")
-    if reason := strace.unavailable():
-        pytest.skip(reason)
 
 
 @story(
@@ -80,7 +72,6 @@ def test_waiting_is_sleeping(start: Starter) -> None:
 
 def one_at_work(start: Starter, place: Path, workers: int) -> tuple[Server, Client]:
     """A pool in which one worker is with a client, the others sleep, and wake up slowly."""
-    needs_strace(start)
     server = traced(start, place / "log", "futex", inject=SLOW_WAKE,
                     workers=workers, drain_timeout=1)  # fmt: skip
     quiet(server)  # all workers sleep now: the first client makes the first call of the loop

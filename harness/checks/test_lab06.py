@@ -6,15 +6,13 @@ import functools
 import re
 import signal
 import socket
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness import proc, stages, strace
-from harness.client import ClosedError
+from harness import proc, stages
 from harness.clock import happens
-from harness.findings import difference, expect, story, transcript
+from harness.findings import difference, expect, story
 from harness.fixtures import Starter
 from harness.instruments import accepted, consumed, frozen, not_spinning, quiet
 from harness.message import get, pattern
@@ -144,41 +142,6 @@ def test_unwanted_bytes(server: Server) -> None:
     not_spinning(server, "with bytes of a client whose answer is still to come")
     for what in ("the delayed answer", "the answer to what was said meanwhile"):
         expect(client.reply().status == 200, f"{what} is not 200")
-
-
-@pytest.mark.strace
-@pytest.mark.only(stages.EPOLL)
-@story(
-    expected="the client that cannot be watched is let go; the server serves the next one",
-    hint="epoll_ctl(2), ERRORS: ENOSPC and ENOMEM say that one more is too many. A connection "
-    "that is not watched hangs for ever, so it has to be closed.",
-    try_it="strace -e trace=epoll_ctl -e inject=epoll_ctl:error=ENOSPC:when=3 build/bin/NN-name",
-)
-def test_one_that_cannot_be_watched(start: Starter, tmp_path: Path) -> None:
-    """epoll_ctl() fails for one client"""
-    if reason := strace.unavailable():
-        pytest.skip(reason)
-    if start.target.sanitizers:
-        pytest.skip("sanitizers and strace get into each other's way (LeakSanitizer traces)")
-    inject = f"error=ENOSPC:when={_registration_of_a_client(start, tmp_path / 'probe') or '65535'}"
-    transcript.note("strace", f"lets epoll_ctl fail for the first client: {inject}")
-    server = start(wrapper=strace.wrapper(tmp_path / "log", "epoll_ctl", inject=inject))
-    client = server.connect()
-    client.send(get("/hello"))
-    try:
-        expect(client.reply().status in (200, 503), "neither 200 nor 503")
-    except ClosedError:
-        transcript.note("harness", "the client was let go: fine")
-    expect(server.alive(), f"the server died: {server.end_text()}")
-    expect(server.get("/hello").status == 200, "the next client is not served")
-
-
-def _registration_of_a_client(start: Starter, log: Path) -> int:
-    """Which epoll_ctl of a server (counted from 1) registers its first client; 0: none does."""
-    server = start(wrapper=strace.wrapper(log, "epoll_ctl"))
-    expect(server.get("/hello").status == 200, "not 200")
-    lines = enumerate(log.read_text().splitlines(), start=1)
-    return max((number for number, line in lines if "EPOLL_CTL_ADD" in line), default=0)
 
 
 class SmallSegments(socket.socket):
