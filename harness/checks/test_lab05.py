@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from harness import stages
+from harness.checks.test_lifecycle import ends_well
 from harness.checks.test_limits import many_descriptors
 from harness.findings import expect, story
 from harness.fixtures import Starter
@@ -30,6 +33,8 @@ def test_more_clients_than_a_set_holds(start: Starter) -> None:
         for number, client in enumerate(clients):
             status = client.reply().status
             expect(status == 200, f"client {number} of {len(clients)} got {status}")
+    server.signal(signal.SIGTERM)  # with all of them inside
+    ends_well(server)
 
 
 @pytest.mark.only(stages.POLL)
