@@ -94,4 +94,4 @@ def test_end_behind_the_last_bytes(server: Server) -> None:
             client.close()
     quiet(server)
     rows = [row for row in tcp.table(server.port) if row.state == tcp.CLOSE_WAIT]
-    expect(not rows, f"{len(rows)} connections in CLOSE_WAIT: their clients have gone")
+    expect(not rows, f"in CLOSE_WAIT, though their clients have gone: {len(rows)}")

@@ -152,4 +152,4 @@ def test_no_close_wait(server: Server) -> None:
         client.close()
     quiet(server)
     rows = [row for row in tcp.table(server.port) if row.state == tcp.CLOSE_WAIT]
-    expect(not rows, f"{len(rows)} connections in CLOSE_WAIT")
+    expect(not rows, f"in CLOSE_WAIT: {len(rows)}")
