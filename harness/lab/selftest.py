@@ -126,18 +126,22 @@ def _crowd(chosen: list[Lab], arguments: argparse.Namespace, tally: Tally) -> No
     tasks: list[Mutant | str] = [*seeded, *[lab.number for lab in chosen] * rounds]
     random.Random(1).shuffle(tasks)
     full: dict[str, int] = {lab.name: 0 for lab in chosen}
-    with mutants.prepared(chosen), _burners(), _pool(arguments.jobs) as pool:
-        waiting = [pool.submit(_judge, task) for task in tasks]
-        for done in concurrent.futures.as_completed(waiting):
-            outcome = done.result()
-            if isinstance(outcome, Result):
-                full[outcome.lab] += outcome.full
-                if not outcome.full:
-                    print(f"   {show.summary(outcome)}{_why(outcome)}", flush=True)
-            else:
-                tally.passed += not outcome.faults
-                tally.failed += bool(outcome.faults)
-                print(mutants.told(outcome), flush=True)
+    outcomes = []
+    with mutants.prepared(chosen):
+        with _burners(), _pool(arguments.jobs) as pool:
+            waiting = [pool.submit(_judge, task) for task in tasks]
+            for done in concurrent.futures.as_completed(waiting):
+                outcome = done.result()
+                if isinstance(outcome, Result):
+                    full[outcome.lab] += outcome.full
+                    if not outcome.full:
+                        print(f"   {show.summary(outcome)}{_why(outcome)}", flush=True)
+                else:
+                    outcomes.append(outcome)
+                    print(mutants.told(outcome), flush=True)
+        for outcome in mutants.settled(outcomes):
+            tally.passed += not outcome.faults
+            tally.failed += bool(outcome.faults)
     for name, times in full.items() if rounds else ():
         tally.enter(times == rounds, f"{name}: the reference scored 100 {times} of {rounds} times")
 
