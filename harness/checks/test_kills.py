@@ -22,10 +22,18 @@ HALF_HEAD, REST_OF_HEAD = b"GET /hello HTTP/1.1\r\nHo", b"st: lab\r\n\r\n"
 
 
 def kill(pids: Sequence[int], who: str) -> None:
-    """SIGKILL to processes of a server."""
+    """SIGKILL to processes of a server. When it returns, all that they held has been closed: until
+    then a dying worker may still be given a client, who dies with it."""
     transcript.note("harness", f"kill -9 {who}")
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
+    for pid in pids:
+        expect(happens(lambda: dead(pid)), f"process {pid} outlives SIGKILL")
+
+
+def dead(pid: int) -> bool:
+    found = proc.stat(pid)
+    return found is None or found.state in "ZX"
 
 
 def zombies(server: Server) -> int:
