@@ -152,14 +152,15 @@ def wanted(server: Server, seconds: float = _WATCH_SECONDS) -> Wanted:
     return Wanted(spent / 1e9 / seconds, ran / 1e9 / seconds, turns)
 
 
-def not_spinning(server: Server, while_doing: str) -> None:
+def not_spinning(server: Server, while_doing: str, most: float = SPINS) -> None:
     """Require that the server does not burn a CPU (`while_doing` completes the sentence).
 
     Who spins always wants a CPU, and gets its part even of a crowded one. Who wakes up now and then
-    may wait long for a CPU on a busy machine, and that is not its fault; but it hardly runs.
+    may wait long for a CPU on a busy machine, and that is not its fault; but it hardly runs. `most`
+    is the share of one CPU that it may want.
     """
     seen = wanted(server)
-    if seen.share > SPINS and seen.ran > _RUNS:
+    if seen.share > most and seen.ran > _RUNS:
         raise Finding(
             f"the server wants {seen.share:.0%} of a CPU {while_doing}: {xray.brief(server.pid)}",
             expected="it sleeps until something happens",
