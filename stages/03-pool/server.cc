@@ -29,7 +29,8 @@ constexpr auto accept_again = std::chrono::milliseconds(50);
 class Pool final : public server::Rests {
  public:
   // Hires --workers threads, each of which does work().
-  explicit Pool(server::Context& context) : context_(context) {
+  explicit Pool(server::Context& context)
+      : context_(context), free_workers_(static_cast<std::size_t>(context.options.workers)) {
     //@lab 03 start the workers
     for (int i = 0; i < context.options.workers; ++i) workers_.emplace_back([this] { work(); });
     //| lab::not_implemented("lab 03: Pool::Pool()",
@@ -106,20 +107,23 @@ class Pool final : public server::Rests {
   // the pool closes and nobody is queued any more.
   void work() {
     //@lab 03 sleep until there is somebody, take one, talk to it without the lock
+    std::unique_lock lock(mutex_);
     for (;;) {
-      std::unique_lock lock(mutex_);
-      ++free_workers_;
       // In a loop, as wait() does it: another worker may have been faster, or nobody called.
       not_empty_.wait(lock, [this] { return !queue_.empty() || closing_; });
-      --free_workers_;
       if (queue_.empty()) return;
-      const net::Fd client = std::move(queue_.front());
+      net::Fd client = std::move(queue_.front());
       queue_.pop_front();
+      --free_workers_;
       not_full_.notify_one();
       lock.unlock();
 
       server::converse(client, context_, *this);
       context_.service.shared().connections_closed();
+      client.reset();
+
+      lock.lock();
+      ++free_workers_;
     }
     //| lab::not_implemented("lab 03: Pool::work()",
     //|                      "wait on not_empty_; all_taken() relies on your free_workers_",
@@ -132,8 +136,8 @@ class Pool final : public server::Rests {
   std::condition_variable not_empty_;
   std::condition_variable not_full_;
   std::deque<net::Fd> queue_;
-  std::list<int> resting_;  // longest first
-  std::size_t free_workers_ = 0;
+  std::list<int> resting_;    // longest first
+  std::size_t free_workers_;  // who have no client; from the first moment, awake or not
   bool closing_ = false;
   std::vector<std::jthread> workers_;  // last: joined before the rest is destroyed
 };
