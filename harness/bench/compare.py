@@ -1,0 +1,109 @@
+"""Two runs of the benchmark: what has changed, and what of that is more than noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.bench import noise
+from harness.bench.report import changes
+from harness.bench.report.changes import Change
+from harness.bench.report.reading import count
+from harness.bench.results import Cell, Results
+from harness.bench.tables import Table
+
+HELD = {  # the figures of held connections, and as what they are noisy
+    "kib_per_connection": "pss_kib_per_connection",
+    "kernel_kib_per_connection": "kernel_kib_per_connection",
+    "p50_before_us": "p50_us",
+    "p50_during_us": "p50_us",
+    "per_second_before": "per_second",
+    "per_second_during": "per_second",
+}
+FEW = 30  # figures: so many are all shown, of more only those that changed
+IDLE_MACHINE = 0.5  # the load average that a machine has by itself
+SAME_MACHINE = ("cpu", "cpus", "kernel")
+
+
+def table(old: Results, new: Results) -> Table:
+    """What changed, the clearest change first; the notes say how much was found again."""
+    found = [*_of_cells(old, new), *_of_held(old, new)]
+    beyond = [each for each in found if each.stands]
+    shown = changes.clearest_first(found if len(found) <= FEW else beyond)
+    title = f"What changed since {old.machine['date']} ({old.machine['revision']})"
+    made = Table(title, ("server, load", *changes.COLUMNS), [each.row() for each in shown])
+    made.notes += [*_differences(old, new), *_not_compared(old, new)]
+    again, better, worse = changes.counted(found)
+    made.notes.append(
+        f"{again} of {count(len(found))} figures were found again within their noise"
+        + (f"; {better} are better, {worse} are worse" if beyond else "")
+    )
+    return made
+
+
+def _of_cells(old: Results, new: Results) -> Iterator[Change]:
+    for then, now in _both(old, new):
+        if (then.connections, then.idle) == (now.connections, now.idle):
+            yield from changes.between(then, now, f"{now.server}, {now.load}")
+
+
+def _of_held(old: Results, new: Results) -> Iterator[Change]:
+    before = {cell.server: cell for cell in old.held if not cell.failed}
+    for now in new.held:
+        then = before.get(now.server)
+        if then is None or now.failed:
+            continue
+        for name, figure in HELD.items():
+            a, b = getattr(then, name), getattr(now, name)
+            if a is not None and b is not None:
+                together = 2 * noise.FIGURES[figure].floor
+                when = " before" if "before" in name else ""
+                stands = noise.apart(figure, a, b, together)
+                yield Change(f"{now.server}, held{when}", figure, a, b, together, stands)
+
+
+def _both(old: Results, new: Results) -> Iterator[tuple[Cell, Cell]]:
+    before = {(cell.server, cell.load): cell for cell in old.cells}
+    for now in new.cells:
+        if (now.server, now.load) in before:
+            yield before[now.server, now.load], now
+
+
+def _differences(old: Results, new: Results) -> Iterator[str]:
+    """What else is not as it was."""
+    for key in SAME_MACHINE:
+        a, b = (each.machine.get(key) for each in (old, new))
+        if a != b:
+            yield f"another machine: {key} was {a}, is {b}"
+    loads = [each.machine.get("load_average") or 0.0 for each in (old, new)]
+    if max(loads) > IDLE_MACHINE:
+        yield (
+            f"somebody else was at work: the load average at the start was {loads[0]:.1f} then, "
+            f"{loads[1]:.1f} now"
+        )
+    if old.settings["rounds"] != new.settings["rounds"]:
+        yield f"rounds: {old.settings['rounds']} then, {new.settings['rounds']} now"
+    for then, now in _both(old, new):
+        was, is_now = (cell.failed or cell.limit or "measured" for cell in (then, now))
+        if then.usable != now.usable or bool(then.failed) != bool(now.failed):
+            yield f"{now.server}, {now.load}: then: {was}; now: {is_now}"
+
+
+def _not_compared(old: Results, new: Results) -> Iterator[str]:
+    """Where figures are not the server's."""
+    usable = [pair for pair in _both(old, new) if all(cell.usable for cell in pair)]
+    limited = sum(noise.limited_by_the_client("per_second", *pair) for pair in usable)
+    other_states = sum(changes.in_other_states(*pair) for pair in usable)
+    if other_states:
+        yield (
+            f"in {_cells(other_states)} the host had the cpus at another distance, and all "
+            "takes another time then: only memory and calls are compared"
+        )
+    if limited:
+        yield (
+            f"in {_cells(limited)} the client could do no more: their requests/s and "
+            "latencies are not compared"
+        )
+
+
+def _cells(number: int) -> str:
+    return f"{count(number)} cell{'s' * (number > 1)}"
