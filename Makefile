@@ -23,7 +23,7 @@ TOOLS  := $(basename $(notdir $(wildcard harness/bench/*.cc)))
 LABS   := $(patsubst labs/%/lab.toml,%,$(sort $(wildcard labs/[0-9]*/lab.toml)))
 COMMON := $(wildcard common/net/*.cc common/http/*.cc common/app/*.cc common/server/*.cc)
 SOURCES := $(COMMON) $(wildcard stages/*/*.cc harness/bench/*.cc)
-HEADERS := $(wildcard common/*/*.hh stages/*/*.hh)
+HEADERS := $(wildcard common/*/*.hh stages/*/*.hh harness/bench/*/*.hh)
 #@staff
 TESTS  := $(wildcard common/tests/*.cc)
 FUZZ   := common/tests/fuzz/session_fuzz.cc
@@ -59,7 +59,7 @@ endif
 stage-dir = stages/$(firstword $(filter $(1) $(1)-%,$(STAGES)))
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps doctor run bench diff format clean check $(STAGES) $(TOOLS)
+.PHONY: all help deps doctor run bench race diff format clean check $(STAGES) $(TOOLS)
 .PHONY: grade watch next hint try xray reset predict report
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -168,10 +168,21 @@ fuzz: build/bin/session-fuzz  ## ten seconds of random input for the HTTP sessio
 check: $(CHOSEN)  ## only the checks from outside: make check STAGE=05 [ARGS="-k pipelin"]
 	$(PYTHON) -m pytest harness/checks --bin-dir $(BUILD)/bin --stage "$(CHOSEN)" $(ARGS)
 
-bench: deps  ## compare with wrk beside nginx [STAGE="05 06"] [LOAD="hello file"] [ROUNDS=4]
-	@$(MAKE) -s --no-print-directory $(CHOSEN) $(TOOLS)
+# FULL=1: every load and every peer, with a report; takes less than an hour, and goes on where it was
+# stopped. DIR=path: the servers of another tree beside ours and nginx. TARGET=host:port: a server
+# that runs already. COMPARE=old.json: what has changed since; with two files, nothing is measured.
+# PAGE=results.json: nothing is measured, the report of an earlier run is written once more.
+bench: deps  ## compare with others [STAGE="05 06"] [LOAD="hello file"] [ROUNDS=8] [FULL=1] [DIR=path]
+	@$(MAKE) -s --no-print-directory $(TOOLS) \
+	  $(if $(STAGE),$(CHOSEN),$(if $(TARGET)$(PAGE)$(word 2,$(COMPARE)),,$(STAGES)))
 	@$(PYTHON) -m harness.bench $(if $(STAGE),--stage "$(CHOSEN)") $(if $(LOAD),--load "$(LOAD)") \
-	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(ARGS)
+	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(filter-out 0,$(FULL)),--full) \
+	  $(if $(DIR),--dir "$(DIR)") $(if $(TARGET),--target "$(TARGET)") \
+	  $(if $(COMPARE),--compare $(COMPARE)) $(if $(PAGE),--page $(PAGE)) $(ARGS)
+
+race: deps  ## make race [STAGE="02 06"]: watch servers side by side under load, live
+	@$(MAKE) -sk --no-print-directory $(STAGES) $(TOOLS) || true  # what does not build takes no part
+	@$(PYTHON) -m harness.race $(if $(STAGE),--stage "$(CHOSEN)") $(ARGS)
 
 diff:  ## make diff FROM=05 TO=06: what makes one stage of the other
 	@test -n "$(FROM)" -a -n "$(TO)" || { echo 'between which? make diff FROM=05 TO=06'; exit 2; }

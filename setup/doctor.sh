@@ -31,7 +31,7 @@ done
 for tool in wrk curl ab strace clang++; do
   if command -v $tool >/dev/null; then good "$tool"; else note "no $tool: what needs it is skipped" "make deps"; fi
 done
-for tool in nginx perf; do
+for tool in nginx apache2 perf; do
   if command -v $tool >/dev/null || [ -x /usr/sbin/$tool ]; then good "$tool"
   else note "no $tool: make bench goes on without it" "make deps"; fi
 done

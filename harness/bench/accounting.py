@@ -14,7 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import proc
+from harness import proc, processes
+from harness.bench import janitor
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
@@ -23,6 +24,46 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 def pss_kib(pid: int) -> int:
     """The tree's memory in KiB, a page that n processes share counted as 1/n in each."""
     return sum(map(proc.memory, proc.tree(pid))) // 1024
+
+
+def kernel_kib() -> int:
+    """What the kernel has taken for sockets, stacks of threads, tables of pages and all else, for
+    the whole machine: what one server costs is the difference it makes."""
+    proc.read_text("/proc/sys/vm/stat_refresh")  # each cpu counts for itself: adds that up
+    slab = _objects_kib() or meminfo_kib("Slab")
+    return slab + meminfo_kib("KernelStack", "PageTables")
+
+
+def _objects_kib() -> int:
+    """The kernel's objects that are in use; 0 for who may not know (slabinfo(5)). The room for
+    them is no measure: what the last server left is filled up first."""
+    lines = (line.split() for line in proc.read_text("/proc/slabinfo").splitlines()[2:])
+    return sum(int(fields[1]) * int(fields[3]) for fields in lines) // 1024
+
+
+def meminfo_kib(*names: str) -> int:
+    """The sum of these lines of /proc/meminfo."""
+    lines = (line.split() for line in proc.read_text("/proc/meminfo").splitlines())
+    return sum(int(fields[1]) for fields in lines if fields[0].rstrip(":") in names)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a server and its connections take."""
+
+    user_kib: int
+    kernel_kib: int
+
+
+def memory(pid: int) -> Memory:
+    """As it is now, of the tree and of the kernel."""
+    return Memory(pss_kib(pid), kernel_kib())
+
+
+def processes_and_threads(pid: int) -> tuple[int, int]:
+    """How many there are in the tree; each process is at least one thread."""
+    tree = processes.running_tree(pid)
+    return len(tree), sum(len(proc.task_ids(each)) for each in tree)
 
 
 @dataclass(frozen=True)
@@ -36,10 +77,11 @@ class CpuMeter:
     def settled(self, pid: int, patience: float = 0.5) -> int:
         """Waits until the server is at rest, so that closing its connections is on its bill."""
         deadline = time.monotonic() + patience
-        before, now = -1, self.read(pid)
-        while now - before > 100_000 and time.monotonic() < deadline:
+        quiet, now = 0, self.read(pid)
+        while quiet < 2 and time.monotonic() < deadline:
             time.sleep(0.005)
             before, now = now, self.read(pid)
+            quiet = quiet + 1 if now - before < 100_000 else 0
         return now
 
     def close(self) -> None:
@@ -47,6 +89,7 @@ class CpuMeter:
         for group in self.groups:
             with suppress(OSError):
                 group.rmdir()
+                janitor.release_cgroup(group)
 
 
 def cpu_meter(name: str) -> CpuMeter:
@@ -90,6 +133,7 @@ def _new_group(controller: str, name: str) -> Path:
             roots = [CGROUP_ROOT / (controllers or "unified"), CGROUP_ROOT / controller]
             root = roots[0] if (roots[0] / "cgroup.procs").exists() else roots[1]
             group = root / path.lstrip("/") / name
+            janitor.guard_cgroup(group)
             group.mkdir(exist_ok=True)
             if not os.access(group / "cgroup.procs", os.W_OK):
                 raise PermissionError(group)

@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import processes
-from harness.bench.accounting import CpuMeter, cpu_meter
+from harness.bench import janitor
+from harness.bench.accounting import CpuMeter, cpu_meter, processes_and_threads
 
 START_SECONDS = 5.0
+CROWD_SECONDS = 60.0  # likewise, where a server has to start very many processes or threads
 STOP_SECONDS = 10.0
 READY = re.compile(r"listening on http://(?P<host>[\d.]+):(?P<port>\d+) ")
 
@@ -42,11 +44,21 @@ class Server:
     meter: CpuMeter
     process: subprocess.Popen[bytes]
     log: Path
+    host: str = "127.0.0.1"
     ended: str = field(default="", init=False)  # how it died, once it has
 
     @property
     def pid(self) -> int:
         return self.process.pid
+
+    @property
+    def ours(self) -> bool:
+        """Whether its processes are there to be looked at."""
+        return True
+
+    def cpu_ns(self, patience: float = 0.5) -> int | None:
+        """Its CPU time so far, once it has come to rest; None where that cannot be seen."""
+        return self.meter.settled(self.pid, patience)
 
     def alive(self) -> bool:
         if self.process.poll() is not None and not self.ended:
@@ -68,14 +80,37 @@ class Server:
         self.process.wait()
         if self.process.stdout:
             self.process.stdout.close()
+        janitor.release_group(self.pid)
         self.meter.close()
         return complaint
 
 
+class Stranger(Server):
+    """A server that somebody else has started, perhaps on another machine."""
+
+    def __init__(self, name: str, host: str, port: int) -> None:
+        self.name, self.host, self.port = name, host, port
+        self.ended = ""
+
+    @property
+    def ours(self) -> bool:
+        return False
+
+    def cpu_ns(self, patience: float = 0.5) -> int | None:
+        return None
+
+    def alive(self) -> bool:
+        return True
+
+    def stop(self) -> str:
+        return ""
+
+
 def start(
-    name: str, command: Sequence[str], cpu: int, log: Path, port: int | None = None
+    name: str, command: Sequence[str], cpu: int, log: Path, port: int | None = None, tasks: int = 1
 ) -> Server:
-    """Starts a server and waits for its ready line, or for its port where one is given."""
+    """Starts a server and waits for its ready line, or, where a port is given, until it can be
+    reached and has so many processes and threads."""
     meter = cpu_meter(name)
     with log.open("wb") as errors:
         process = subprocess.Popen(
@@ -85,12 +120,14 @@ def start(
             stderr=errors,
             start_new_session=True,
         )
+    janitor.guard_group(process.pid)
     server = Server(name, port or 0, meter, process, log)
     try:
         if port is None:
             server.port = _announced_port(process)
         else:
             _await_port(port, process)
+            _await_tasks(tasks, process)
     except LaunchError as reason:
         server.stop()
         raise LaunchError(f"{reason}{_last_line(log)}") from None
@@ -126,6 +163,16 @@ def _await_port(port: int, process: subprocess.Popen[bytes]) -> None:
         if time.monotonic() > deadline:
             raise LaunchError(f"did not listen within {START_SECONDS:.0f} s")
         time.sleep(0.01)
+
+
+def _await_tasks(tasks: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + CROWD_SECONDS
+    while (there := processes_and_threads(process.pid)[1]) < tasks:
+        if process.poll() is not None:
+            raise LaunchError(processes.status_text(process.returncode))
+        if time.monotonic() > deadline:
+            raise LaunchError(f"{there} of {tasks} threads within {CROWD_SECONDS:.0f} s")
+        time.sleep(0.02)
 
 
 def _accepts(port: int) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 TOOLS = {
     "wrk": ["wrk", "-v"],
     "nginx": ["nginx", "-v"],
+    "apache": ["apache2", "-v"],
     "perf": ["perf", "--version"],
     "c++": ["c++", "--version"],
 }
@@ -33,6 +34,9 @@ def facts() -> dict[str, Any]:
         "somaxconn": _setting("net/core/somaxconn"),
         "congestion_control": _setting("net/ipv4/tcp_congestion_control"),
         "local_ports": _setting("net/ipv4/ip_local_port_range"),
+        "pid_max": _setting("kernel/pid_max"),
+        "threads_max": _setting("kernel/threads-max"),
+        "processes_hard": resource.getrlimit(resource.RLIMIT_NPROC)[1],
         "load_average": os.getloadavg()[0],
         "tools": {name: _version(command) for name, command in TOOLS.items()},
         "revision": _first_line(["git", "describe", "--always", "--dirty"]),

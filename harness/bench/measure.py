@@ -1,212 +1,111 @@
-"""Runs the loads: every server in turn, a round each, round after round."""
+"""Runs a load: every server in turn, a round each, round after round."""
 
 from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from harness.bench.accounting import pss_kib
-from harness.bench.client import COUNT_SECONDS, SWITCHES, SYSCALLS, Client, ClientError
-from harness.bench.distance import Probe, choose_rounds, far_from_best
-from harness.bench.idle import held_memory
-from harness.bench.launch import LaunchError, Server
+from harness.bench.distance import choose_rounds, far_from_best
 from harness.bench.loads import Load
 from harness.bench.progress import Progress
-from harness.bench.replies import WrongReply, verified
-from harness.bench.results import Cell, IdleCell, Round
-from harness.bench.servers import Contender, Kind, Place
+from harness.bench.results import Cell
+from harness.bench.turn import COUNT_SECONDS, Entry, Seat, Tools
 
-START_SECONDS = 0.1  # what a step takes besides wrk's own time: for the time left
-ROUND_EXTRA_SECONDS = 0.08
-COUNT_EXTRA_SECONDS = 0.2
-IDLE_SECONDS = 0.6
+START_SECONDS = 0.15  # what a step takes besides the client's own time: for the time left
+ROUND_EXTRA_SECONDS = 0.12
+COUNT_EXTRA_SECONDS = 0.25
+OPENING_SECONDS = 8e-5  # and closing, and coming to rest, for each connection
+DEAR = {"01-fork": 3.5e-4, "02-thread": 1.5e-4}  # the same for these
+STARTING_SECONDS = 2e-4  # and stopping, for each process or thread of a server
 
 
 @dataclass
 class Bench:
     """What all measurements of a run share."""
 
-    place: Place
-    client: Client
-    contenders: list[Contender]
+    tools: Tools
     rounds: int
     progress: Progress
-    probe: Probe
+    waiting_tasks: int  # processes and threads that servers may have while they wait
     patience: float = 30.0  # seconds left, in the whole run, to wait for the cpus to come closer
 
     def rounds_of(self, load: Load) -> int:
         """How often each server meets the load."""
         return 1 if load.survey else self.rounds
 
-    def seconds_for(self, load: Load) -> float:
+    def seconds_for(self, load: Load, entries: Sequence[Entry]) -> float:
         """How long `measure` will take, about."""
-        each = START_SECONDS + self.rounds_of(load) * (load.seconds + ROUND_EXTRA_SECONDS)
-        if not load.survey:
-            each += COUNT_SECONDS + COUNT_EXTRA_SECONDS
-        return each * sum(contender.takes_part(load) for contender in self.contenders)
+        turns = self._turns(load)
+        return sum(turns * self._turn_seconds(*place) for place in self._places(entries))
 
-    def seconds_for_idle(self) -> float:
-        """How long `measure_idle` will take, about."""
-        return IDLE_SECONDS * sum(c.idle_connections() > 0 for c in self.contenders)
-
-    def measure(self, load: Load) -> list[Cell]:
+    def measure(self, load: Load, entries: Sequence[Entry]) -> list[Cell]:
         """Every server under one load."""
-        pairs: list[tuple[Cell, Server]] = []
-        cells: list[Cell] = []
-        reply = self.place.out / f"reply-{load.name}.http"
+        reply = self.tools.place.out / f"reply-{load.name}.http"
         reply.unlink(missing_ok=True)
+        seats = [Seat(self.tools, each, reply, waits) for each, waits in self._places(entries)]
+        rounds = self.rounds_of(load)
         with contextlib.ExitStack() as running:
-            for contender in self.contenders:
-                if not contender.takes_part(load):
-                    continue
-                self.progress.show(f"{load.name}: starting {contender.name}")
-                cell = Cell(
-                    contender.name, contender.kind.value, load.name, contender.connections(load)
-                )
-                cells.append(cell)
-                server = self._started(contender, cell, load, reply)
-                if server:
-                    running.callback(_stop, server, cell)
-                    pairs.append((cell, server))
-                self.progress.advance(START_SECONDS)
-            for number in range(1, self.rounds_of(load) + 1):
-                for cell, server in pairs:
-                    step = f"{load.name}: round {number} of {self.rounds_of(load)}"
-                    self.progress.show(step, server.name)
-                    self._round(cell, server, load)
-                    self.progress.advance(load.seconds + ROUND_EXTRA_SECONDS)
+            for seat in seats:
+                self.progress.show(f"{load.name}: starting", seat.cell.server)
+                running.enter_context(seat.occupied())
+                self.progress.advance(self._turn_seconds(seat.entry, seat.waits))
+            for number in range(1, rounds + 1):
+                for seat in seats:
+                    self.progress.show(f"{load.name}: round {number} of {rounds}", seat.cell.server)
+                    seat.attempt(seat.round)
+                    self.progress.advance(self._turn_seconds(seat.entry, seat.waits))
             if not load.survey:
-                self._repeat_far_rounds(pairs, load)
-            for cell, server in [] if load.survey else pairs:
-                self.progress.show(f"{load.name}: system calls and memory", server.name)
-                self._count(cell, server, load)
-                self.progress.advance(COUNT_SECONDS + COUNT_EXTRA_SECONDS)
+                self._repeat_far_rounds(seats, load.name)
+            for seat in [] if load.survey else seats:
+                self.progress.show(f"{load.name}: system calls and memory", seat.cell.server)
+                seat.attempt(seat.count)
+                self.progress.advance(self._turn_seconds(seat.entry, seat.waits))
+        cells = [seat.cell for seat in seats]
         choose_rounds(cells)
         return cells
 
-    def measure_idle(self) -> list[IdleCell]:
-        """Memory per idle connection, of every server that can hold some."""
-        cells = []
-        for contender in self.contenders:
-            connections = contender.idle_connections()
-            if not connections:
-                continue
-            self.progress.show("idle connections", contender.name)
-            cell = IdleCell(contender.name, contender.kind.value, connections)
-            cells.append(cell)
-            try:
-                server = contender.start(self.place, connections, reply=None)
-                try:
-                    cell.pss_before_kib, cell.pss_held_kib = held_memory(server, connections)
-                finally:
-                    _stop(server, cell)
-            except (LaunchError, WrongReply, OSError) as reason:
-                cell.failed = cell.failed or str(reason)
-            self.progress.advance(IDLE_SECONDS)
-        return cells
+    def _places(self, entries: Sequence[Entry]) -> list[tuple[Entry, bool]]:
+        """Who can wait for its turns, so that not all tasks of the machine are taken by those."""
+        left = self.waiting_tasks
+        places = []
+        for entry in entries:
+            needs = entry.contender.tasks(entry.load.total)
+            waits = needs <= left
+            left -= needs if waits and not entry.limit else 0
+            places.append((entry, waits))
+        return places
 
-    def _started(self, contender: Contender, cell: Cell, load: Load, reply: Path) -> Server | None:
-        """A running server whose replies are right. The first of the kit lends the roofline its
-        reply, so that both send the same bytes; without one, nginx does."""
-        recorded = reply if contender.kind is Kind.ROOFLINE and reply.exists() else None
-        try:
-            server = contender.start(self.place, cell.connections, recorded)
-        except LaunchError as reason:
-            cell.failed = f"did not start: {reason}"
-            return None
-        try:
-            sent = verified(server.port, load)
-        except WrongReply as reason:
-            cell.failed = str(reason)
-            server.stop()
-            return None
-        cell.reply_bytes = len(sent)
-        if not reply.exists():
-            reply.write_bytes(sent)
-        return server
-
-    def _round(self, cell: Cell, server: Server, load: Load) -> None:
-        if cell.failed:
-            return
-        distance_before = self.probe.distance_ns()
-        before = server.meter.settled(server.pid)
-
-        def survey_memory() -> None:
-            if load.survey:
-                cell.pss_kib = pss_kib(server.pid)
-
-        try:
-            run = self.client.drive(server, load, cell.connections, survey_memory)
-        except ClientError as reason:
-            cell.failed = server.ended if not server.alive() else str(reason)
-            return
-        if not server.alive():
-            cell.failed = server.ended
-            return
-        cpu_ns = server.meter.settled(server.pid) - before
-        distances = (distance_before, self.probe.distance_ns())
-        cell.rounds.append(
-            Round(
-                run.seconds,
-                run.requests,
-                cpu_ns,
-                run.p50_us,
-                run.p99_us,
-                run.errors,
-                run.client_busy,
-                distances_ns=[distance for distance in distances if distance is not None],
-            )
-        )
-        if not run.requests:
-            cell.failed = f"no reply at all: {run.errors}"
-        elif not _plausible(run.bytes, run.requests, cell, load):
-            cell.failed = (
-                f"{run.requests} replies of {cell.reply_bytes} bytes, "
-                f"but {run.bytes} bytes came: not all replies were the verified one"
-            )
-
-    def _repeat_far_rounds(self, pairs: list[tuple[Cell, Server]], load: Load) -> None:
+    def _repeat_far_rounds(self, seats: list[Seat], name: str) -> None:
         """Another round for those who met the cpus only far apart, once these are close again."""
         while self.patience > 0:
-            limit, far = far_from_best([cell for cell, _ in pairs])
+            limit, far = far_from_best([seat.cell for seat in seats])
             if not far:
                 return
             started = time.monotonic()
-            cell, server = min((p for p in pairs if p[0] in far), key=lambda p: len(p[0].rounds))
-            self.progress.show(f"{load.name}: again, with the cpus close", server.name)
-            distance = self.probe.distance_ns()
+            seat = min((s for s in seats if s.cell in far), key=lambda s: len(s.cell.rounds))
+            self.progress.show(f"{name}: again, with the cpus close", seat.cell.server)
+            distance = self.tools.probe.distance_ns()
             if distance is not None and distance <= limit:
-                self._round(cell, server, load)
+                seat.attempt(seat.round)
             else:
                 time.sleep(0.2)
             self.patience -= time.monotonic() - started
 
-    def _count(self, cell: Cell, server: Server, load: Load) -> None:
-        if cell.failed:
-            return
+    def _turns(self, load: Load) -> int:
+        """Rounds, and what comes before and after them."""
+        return self.rounds_of(load) + (1 if load.survey else 2)
 
-        def memory() -> None:
-            cell.pss_kib = pss_kib(server.pid)
-
-        report = self.place.out / "perf.csv"
-        try:
-            _, per_request = self.client.count(server, load, cell.connections, report, memory)
-        except ClientError as reason:
-            cell.failed = server.ended if not server.alive() else str(reason)
-            return
-        cell.syscalls = per_request.get(SYSCALLS)
-        cell.switches = per_request.get(SWITCHES)
-
-
-def _plausible(received: int, requests: int, cell: Cell, load: Load) -> bool:
-    """Whether the bytes are those of so many verified replies, the last ones perhaps cut short."""
-    assert cell.reply_bytes is not None
-    surplus = received - requests * cell.reply_bytes
-    return 0 <= surplus <= cell.connections * load.pipelined * cell.reply_bytes
-
-
-def _stop(server: Server, cell: Cell | IdleCell) -> None:
-    complaint = server.stop() or server.ended
-    cell.failed = cell.failed or complaint
+    def _turn_seconds(self, entry: Entry, waits: bool) -> float:
+        """What a turn takes, about, spread evenly over all that a server has."""
+        if entry.limit:
+            return 0.0
+        load = entry.load
+        rounds = self.rounds_of(load)
+        seconds = START_SECONDS + rounds * (load.seconds + ROUND_EXTRA_SECONDS)
+        seconds += 0 if load.survey else COUNT_SECONDS + COUNT_EXTRA_SECONDS
+        starting = STARTING_SECONDS * entry.contender.tasks(load.total)
+        seconds += starting * (1 if waits else self._turns(load))
+        opening = DEAR.get(entry.contender.model, OPENING_SECONDS)
+        return seconds / self._turns(load) + opening * load.total

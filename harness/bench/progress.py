@@ -18,6 +18,9 @@ except ImportError:  # plain lines do as well
     Console = None  # type: ignore[assignment, misc]
 
 
+JUDGED_FROM_SECONDS = 30.0
+
+
 class Progress(AbstractContextManager["Progress"]):
     """A bar on a terminal; elsewhere a line for each new step."""
 
@@ -85,5 +88,8 @@ class Progress(AbstractContextManager["Progress"]):
         self.print(text if self._bar else f"\n{text}\n")
 
     def _left(self) -> str:
-        seconds = round(max(self.total - self._done, 0))
+        """By the pace so far, once there is enough of it to judge by."""
+        passed = time.monotonic() - self._started
+        pace = passed / self._done if self._done > JUDGED_FROM_SECONDS else 1.0
+        seconds = round(max(self.total - self._done, 0) * pace)
         return f"{seconds // 60}:{seconds % 60:02d} left"

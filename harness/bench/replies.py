@@ -14,12 +14,13 @@ class WrongReply(Exception):
     """The server's answer is not the expected one; the text says what was asked and what came."""
 
 
-def verified(port: int, load: Load) -> bytes:
-    """Asks as wrk will ask, checks every reply of one write, and returns the first, as sent."""
-    request = load.request(port) * load.pipelined
+def verified(port: int, load: Load, host: str = "127.0.0.1") -> bytes:
+    """Asks as the client will ask, checks every reply of one write, and returns the first, as
+    sent."""
+    request = load.request(f"{host}:{port}") * load.pipelined
     asked = f"GET {load.path}" + (f" x{load.pipelined}" if load.pipelined > 1 else "")
     try:
-        with socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS) as connection:
+        with socket.create_connection((host, port), PATIENCE_SECONDS) as connection:
             connection.sendall(request)
             received = b""
             replies: list[bytes] = []
@@ -54,14 +55,19 @@ def check(reply: bytes, load: Load, asked: str) -> None:
     status = head.partition(b"\r\n")[0].decode(errors="replace")
     if not status.startswith("HTTP/1.1 200 "):
         raise WrongReply(f"{asked}: {status!r}, not 200")
-    if body != load.body:
+    if load.body is not None and body != load.body:
         raise WrongReply(
-            f"{asked}: a body of {len(body)} bytes, sha256 {_digest(body)}, "
-            f"not {len(load.body)} bytes, sha256 {_digest(load.body)}"
+            f"{asked}: a body of {len(body)} bytes, sha256 {digest(body)[:12]}, "
+            f"not {len(load.body)} bytes, sha256 {digest(load.body)[:12]}"
         )
     says_close = any(line.lower() == b"connection: close" for line in head.split(b"\r\n"))
     if says_close != load.closing:
         raise WrongReply(f"{asked}: 'Connection: close' {'un' if says_close else 'not '}announced")
+
+
+def body_of(reply: bytes) -> bytes:
+    """What follows the head."""
+    return reply.partition(b"\r\n\r\n")[2]
 
 
 def _content_length(reply: bytes) -> int:
@@ -74,11 +80,12 @@ def _content_length(reply: bytes) -> int:
 
 
 def _more(connection: socket.socket, received: bytes) -> bytes:
-    chunk = connection.recv(64 * 1024)
+    chunk = connection.recv(1024 * 1024)
     if not chunk:
         raise WrongReply(f"the connection ended in the middle of a reply, after {received[:80]!r}")
     return chunk
 
 
-def _digest(body: bytes) -> str:
-    return hashlib.sha256(body).hexdigest()[:12]
+def digest(body: bytes) -> str:
+    """SHA-256, as hexadecimal digits."""
+    return hashlib.sha256(body).hexdigest()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.bench import machine
-from harness.bench.loads import LOADS, Load
-from harness.bench.results import WRK_IS_THE_LIMIT, Cell, Results, Round
+from harness.bench import machine, remarks
+from harness.bench.loads import IDLE, WRK
+from harness.bench.results import CLIENT_IS_THE_LIMIT, Cell, LoadFacts, Results
 from harness.bench.servers import ROOFLINE
 
 PEER = "nginx-1"
@@ -24,17 +23,17 @@ COLUMNS = (
     "MiB",
     "p50 ms",
     "p99 ms",
-    "wrk",
+    "client",
     "errors",
 )
 LEGEND = (
     "req/s: best round, and the median of all. CPU us: what the server pays for a request in its "
     "best\nround, and that against nginx with one worker and against the roofline, which never "
     "parses.\ncalls, ctxsw: the server's system calls and context switches per request. MiB: PSS "
-    "of all its\nprocesses under load. wrk: how busy the client was; from 97 % on (!), req/s "
-    "is wrk's own limit."
+    "of all its\nprocesses under load. client: how busy it was; from 97 % on (!), req/s "
+    "is its own limit."
 )
-UNSTEADY = 1.2  # the dearest round of a server over its cheapest: the machine changed its speed
+COMPARED = ("hello", "file", "close", "pipelined")  # series, at a hundred connections
 
 
 @dataclass
@@ -61,50 +60,104 @@ class Table:
         return "\n".join([self.title, "", *rows, "", *self.notes]).rstrip() + "\n"
 
 
-def load_table(results: Results, load: Load) -> Table:
+def heading(results: Results, servers: int, seconds: float) -> str:
+    """What a run says before it begins."""
+    minutes = f"{seconds / 60:.0f} minutes" if seconds > 120 else f"{seconds:.0f} s"
+    lines = [
+        machine.line(results.machine),
+        f"{settings_line(results)} CPU time from {results.settings['cpu_source']}.",
+        f"{servers} servers, about {minutes}.",
+        *(f"note: {note}" for note in results.notes),
+    ]
+    return "\n".join(lines)
+
+
+def load_table(results: Results, load: LoadFacts) -> Table:
     """One load: a row for each server."""
-    table = Table(f"{load.name}: {load.title}", COLUMNS)
-    for cell in results.cells:
-        if cell.load == load.name:
-            table.rows.append(_load_row(results, cell))
-            table.notes += _cell_notes(cell, load)
-    table.notes += _state_notes(_of(results, load))
-    if load.pipelined > 1:
-        table.notes.append("latency is not shown: wrk measures it per write of 16 here")
+    if load.series == IDLE.name:
+        return _idle_table(results, load)
+    slow = any(cell.summary().get("slow_p50_us") for cell in _of(results, load))
+    table = Table(_title(load), [*COLUMNS, *(["slow ms"] if slow else [])])
+    for cell in _of(results, load):
+        table.rows.append(_load_row(results, cell, load, slow))
+        table.notes += remarks.of_cell(cell, load)
+    table.notes += remarks.of_machine(_of(results, load))
+    if load.series == "pipelined":
+        table.notes.append("latency is that of 16 requests together" if load.client != WRK else
+                           "latency is not shown: wrk measures it per write of 16 here")
     return table
 
 
-def idle_table(results: Results) -> Table:
+def _title(load: LoadFacts) -> str:
+    if load.name == load.series:
+        return f"{load.name}: {load.title}"
+    return f"{load.name}: {load.title}; {load.unit}: {load.x:,}"
+
+
+def _idle_table(results: Results, load: LoadFacts) -> Table:
     """Memory per idle connection."""
     table = Table(
-        "idle: memory per idle keep-alive connection, one request each (PSS: without the kernel's)",
-        ("server", "connections", "PSS MiB before", "PSS MiB held", "KiB/connection"),
-    )
-    for cell in results.idle:
-        each = cell.kib_per_connection
-        mib = ("-", "-") if cell.failed else (_mib(cell.pss_before_kib), _mib(cell.pss_held_kib))
-        table.rows.append([cell.server, f"{cell.connections}", *mib, _number(each, 3)])
-        if cell.failed:
-            table.notes.append(f"{cell.server}: {cell.failed}")
+        f"{load.name}: {load.title} (PSS: without the kernel's)",
+        ("server", "connections", "PSS MiB before", "PSS MiB held", "KiB/connection",
+         "kernel's KiB"),
+    )  # fmt: skip
+    for cell in _of(results, load):
+        each, kernel = cell.pss_kib_per_connection, cell.kernel_kib_per_connection
+        mib = ("-", "-")
+        if cell.pss_kib is not None and each is not None:
+            mib = (_mib(cell.pss_kib - each * cell.idle), _mib(cell.pss_kib))
+        numbers = (_number(each, 3), _number(kernel, 1))
+        table.rows.append([cell.server, f"{cell.idle}", *mib, *numbers])
+        if cell.failed or cell.limit:
+            table.notes.append(f"{cell.server}: {cell.failed or cell.limit}")
+    return table
+
+
+def held_table(results: Results) -> Table:
+    """As many connections as eight workers can hold."""
+    table = Table(
+        "held: idle connections, as many as there can be, and what active ones notice",
+        ("server", "held", "opened in s", "KiB each", "kernel's KiB", "p50 us before", "during",
+         "req/s before", "during"),
+    )  # fmt: skip
+    for cell in results.held:
+        name = f"{cell.server} x{cell.workers}"
+        table.rows.append(
+            [
+                name,
+                f"{cell.connections:,}",
+                _number(cell.seconds, 1),
+                _number(cell.kib_per_connection, 3),
+                _number(cell.kernel_kib_per_connection, 1),
+                _number(cell.p50_before_us, 0),
+                _number(cell.p50_during_us, 0),
+                _number(cell.per_second_before, 0),
+                _number(cell.per_second_during, 0),
+            ]
+        )
+        table.notes += [f"{name}: {word}" for word in (cell.failed, cell.limit) if word]
+        if cell.refused:
+            table.notes.append(f"{name}: {cell.refused:,} more were tried in vain")
     return table
 
 
 def comparison(results: Results) -> Table:
     """Servers by loads in one compact table: CPU us per request and requests per second."""
-    loads = [load for load in LOADS.values() if _of(results, load) and not load.survey]
-    columns = ["server", *(f"{load.name}: CPU us, req/s" for load in loads)]
-    columns += ["KiB/idle connection"] if results.idle else []
+    loads = [load for load in results.loads if load.series in COMPARED and load.x == 100]
+    idle = any(results.idle_cell(cell.server) for cell in results.cells)
+    columns = ["server", *(f"{load.series}: CPU us, req/s" for load in loads)]
+    columns += ["KiB/idle connection"] if idle else []
     table = Table(f"{machine.line(results.machine)}. {settings_line(results)}", columns)
     for server in dict.fromkeys(cell.server for cell in results.cells):
         row = [server]
         for load in loads:
             cell = results.cell(server, load.name)
             row.append(_pair(cell) if cell else "-")
-        if results.idle:
-            idle = results.idle_cell(server)
-            row.append(_number(idle.kib_per_connection, 2) if idle else "-")
+        if idle:
+            held = results.idle_cell(server)
+            row.append(_number(held.pss_kib_per_connection, 2) if held else "-")
         table.rows.append(row)
-    if any(c.connections == 1 for c in results.cells):
+    if any(remarks.alone(cell) for load in loads for cell in _of(results, load)):
         table.notes.append("\\* one connection: the server serves one client until it leaves.")
     return table
 
@@ -113,24 +166,24 @@ def settings_line(results: Results) -> str:
     """How it was measured, in a sentence."""
     settings = results.settings
     where = (
-        f"server on cpu {settings['server_cpu']}, wrk on cpu {settings['client_cpu']}"
+        f"server on cpu {settings['server_cpu']}, client on cpu {settings['client_cpu']}"
         if settings["server_cpu"] != settings["client_cpu"]
-        else "server and wrk share the only cpu"
+        else "server and client share the only cpu"
     )
     rounds = settings["rounds"]
     return f"Best of {rounds} interleaved round{'s' * (rounds > 1)}; {where}."
 
 
-def _load_row(results: Results, cell: Cell) -> list[str]:
-    name = cell.server + ("*" if cell.connections == 1 else "")
+def _load_row(results: Results, cell: Cell, load: LoadFacts, slow: bool) -> list[str]:
+    name = cell.server + ("*" if cell.connections < load.connections else "")
     summary = cell.summary()
     if not summary:
-        return [name, *["-"] * (len(COLUMNS) - 1)]
+        return [name, *["-"] * (len(COLUMNS) - 1 + slow)]
     latency = ["-", "-"]
-    if LOADS[cell.load].pipelined == 1:
+    if load.series != "pipelined" or load.client != WRK:
         latency = [_number(summary[key] / 1000, 2) for key in ("p50_us", "p99_us")]
     busy = f"{summary['client_busy']:.0%}"
-    return [
+    row = [
         name,
         f"{summary['per_second'] / 1000:,.1f}k",
         f"{summary['per_second_median'] / 1000:,.1f}k",
@@ -141,69 +194,29 @@ def _load_row(results: Results, cell: Cell) -> list[str]:
         _number(summary["switches"], 2),
         _mib(summary["pss_kib"]),
         *latency,
-        busy + ("!" if summary["client_busy"] >= WRK_IS_THE_LIMIT else ""),
+        busy + ("!" if summary["client_busy"] >= CLIENT_IS_THE_LIMIT else ""),
         str(sum(summary["errors"].values())),
     ]
+    late = summary["slow_p50_us"]
+    return [*row, *([_number(None if late is None else late / 1000, 1)] if slow else [])]
 
 
-def _cell_notes(cell: Cell, load: Load) -> list[str]:
-    notes = []
-    if cell.failed:
-        notes.append(f"{cell.server}: {cell.failed}")
-    elif cell.connections != load.connections:
-        notes.append(
-            f"*: measured with {cell.connections} connection, as {cell.server} serves one "
-            "client until it leaves; not comparable"
-        )
-    errors = {kind: n for kind, n in cell.summary().get("errors", {}).items() if n}
-    if errors:
-        listed = ", ".join(f"{n} {kind}" for kind, n in errors.items())
-        notes.append(f"{cell.server}: errors in all rounds: {listed}")
-    return notes
-
-
-def _state_notes(cells: list[Cell]) -> list[str]:
-    """What the machine did meanwhile, and how far that spoils the comparison."""
-    usable = [cell for cell in cells if cell.usable and cell.connections > 1]
-    notes = []
-    left_out = [each for cell in usable for each in cell.rounds if not each.compared]
-    if left_out:
-        compared = [each for cell in usable for each in cell.compared()]
-        notes.append(
-            f"left out: {len(left_out)} of {len(left_out) + len(compared)} rounds: the host had "
-            f"moved the cpus (round trip of a cache line {_distance(left_out)} ns, "
-            f"else {_distance(compared)})"
-        )
-    spans = {cell.server: [each.cpu_us for each in cell.compared()] for cell in usable}
-    widest = max(spans, key=lambda server: max(spans[server]) / min(spans[server]), default="")
-    if widest and max(spans[widest]) > UNSTEADY * min(spans[widest]):
-        notes.append(
-            f"the machine was unsteady (CPU us of {widest} from {min(spans[widest]):.2f} "
-            f"to {max(spans[widest]):.2f}): more ROUNDS help"
-        )
-    return notes
-
-
-def _distance(rounds: list[Round]) -> str:
-    """The usual distance of the cpus in these rounds."""
-    return f"{statistics.median(d for each in rounds for d in each.distances_ns):.0f}"
-
-
-def _of(results: Results, load: Load) -> list[Cell]:
+def _of(results: Results, load: LoadFacts) -> list[Cell]:
     return [cell for cell in results.cells if cell.load == load.name]
 
 
 def _pair(cell: Cell) -> str:
     summary = cell.summary()
-    mark = "\\*" if cell.connections == 1 else ""
+    mark = "\\*" if remarks.alone(cell) else ""
     return f"{_number(summary['cpu_us'], 2)}{mark}, {summary['per_second'] / 1000:,.1f}k"
 
 
-def _ratio(value: float, base: Cell | None) -> str:
-    return _number(value / base.summary()["cpu_us"], 2) if base else "-"
+def _ratio(value: float | None, base: Cell | None) -> str:
+    cost = base.summary()["cpu_us"] if base else None
+    return _number(value / cost if value is not None and cost else None, 2)
 
 
-def _mib(kib: int | None) -> str:
+def _mib(kib: float | None) -> str:
     return _number(None if kib is None else kib / 1024, 1)
 
 

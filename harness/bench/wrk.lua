@@ -8,9 +8,10 @@ end
 function done(summary, latency)
   local errors = summary.errors
   io.write(string.format(
-    '\n{"microseconds": %d, "requests": %d, "bytes": %d, "p50_us": %d, "p99_us": %d, '
-      .. '"errors": {"connect": %d, "read": %d, "write": %d, "timeout": %d, "status": %d}}\n',
+    '\n{"microseconds": %d, "requests": %d, "bytes": %d, "p50_us": %d, "p90_us": %d, '
+      .. '"p99_us": %d, "max_us": %d, "errors": {"connect": %d, "read": %d, '
+      .. '"write": %d, "timeout": %d, "status": %d}}\n',
     summary.duration, summary.requests, summary.bytes,
-    latency:percentile(50), latency:percentile(99),
+    latency:percentile(50), latency:percentile(90), latency:percentile(99), latency.max,
     errors.connect, errors.read, errors.write, errors.timeout, errors.status))
 end

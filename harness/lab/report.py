@@ -148,8 +148,8 @@ def measured(lab: Lab, kit: Path) -> str:
     idle = [cell for stage in _stages(lab) if (cell := found.idle_cell(stage))]
     lines += [""] if idle else []
     for each in idle:
-        kib = each.kib_per_connection or 0
-        lines.append(f"- {each.server}: {kib:.2f} KiB for each of {each.connections} idle clients")
+        kib = each.pss_kib_per_connection or 0
+        lines.append(f"- {each.server}: {kib:.2f} KiB for each of {each.idle} idle clients")
     about = found.machine
     lines += ["", f"{about['cpu']}, {about['cpus']} cpus, Linux {about['kernel']}, "
               f"{about['date'][:10]}; the best of {found.settings['rounds']} rounds."]  # fmt: skip
@@ -158,7 +158,7 @@ def measured(lab: Lab, kit: Path) -> str:
 
 def _line(cell: Cell) -> str:
     of = cell.summary()
-    latency = "" if cell.load == "pipelined" else f"{of['p50_us'] / 1000:.2f}"
+    latency = "" if cell.load.startswith("pipelined") else f"{of['p50_us'] / 1000:.2f}"
     numbers = [
         f"{of['cpu_us']:.1f}", f"{of['per_second']:,.0f}", _short(of["syscalls"]),
         _short(of["switches"]), latency,

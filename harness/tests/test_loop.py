@@ -239,16 +239,17 @@ def test_report_shows_this_stage_and_the_one_before(kit: Path) -> None:
 def _cell(server: str, requests: int) -> str:
     return (
         '{"server": "%s", "kind": "stage", "load": "hello", "connections": 1, "rounds": [{'
-        '"seconds": 1.0, "requests": %d, "cpu_ns": 100000000, "p50_us": 100, "p99_us": 200, '
+        '"seconds": 1.0, "requests": %d, "cpu_ns": 100000000, "p50_us": 100, "p90_us": 150, '
+        '"p99_us": 200, "max_us": 300, "slow": null, '
         '"errors": {"connect": 0, "read": 0, "write": 0, "timeout": 0, "status": 0}, '
         '"client_busy": 0.5}], "syscalls": 2.0, "summary": {}}' % (server, requests)
     )
 
 
 _BENCH = (
-    '{"schema": 1, "machine": {"cpu": "a cpu", "cpus": 2, "kernel": "6.1", "date": "2026-01-01"}, '
-    '"settings": {"rounds": 1}, "notes": [], "cells": ['
+    '{"schema": 2, "machine": {"cpu": "a cpu", "cpus": 2, "kernel": "6.1", "date": "2026-01-01"}, '
+    '"settings": {"rounds": 1}, "notes": [], "loads": [], "held": [], "cells": ['
     + ", ".join([_cell("00-iterative", 2000), _cell("01-fork", 1000), _cell("02-thread", 500)])
-    + '], "idle": [{"server": "01-fork", "kind": "stage", "connections": 100, '
-    '"pss_before_kib": 100, "pss_held_kib": 4500, "kib_per_connection": 44.0}]}'
+    + ', {"server": "01-fork", "kind": "stage", "load": "idle", "connections": 0, "idle": 100, '
+    '"rounds": [], "pss_kib": 4500, "pss_kib_per_connection": 44.0, "summary": {}}]}'
 )

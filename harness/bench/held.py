@@ -1,0 +1,129 @@
+"""As many connections as eight workers can hold, and what the active ones notice of them."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+from collections.abc import Sequence
+
+from harness.bench import limits
+from harness.bench.accounting import memory
+from harness.bench.clients import Client, ClientError
+from harness.bench.crowd import CrowdError, Crowds
+from harness.bench.launch import LaunchError, Server
+from harness.bench.limits import RESERVED, Bounds
+from harness.bench.loads import CROWD, Load
+from harness.bench.measure import Bench
+from harness.bench.peers import NGINX
+from harness.bench.replies import WrongReply, verified
+from harness.bench.results import HeldCell, LoadFacts
+from harness.bench.rig import CROWD_PROGRAM
+from harness.bench.servers import Contender, Kind
+from harness.bench.turn import REST_SECONDS
+
+NAME = "held"
+MOST = 100_000
+WORKERS = 8
+SOURCES = 8  # addresses, of which each has 28,000 ports
+RUNS = 5  # of the active ones, before and during
+RUN_SECONDS = 0.5
+WARM_UP = 64  # requests before the first reading
+KIB_EACH = 24  # of the kernel's memory, both ends, and as much to spare
+SECONDS = 25.0  # that it takes for each server, about
+
+ONE = Load("held-1", "one active connection", connections=1, client=CROWD)
+FIFTY = Load("held-50", "fifty active connections", connections=50, client=CROWD)
+FACTS = LoadFacts(NAME, NAME, MOST, f"idle connections held by {WORKERS} workers",
+                  "idle connections", FIFTY.connections, MOST, CROWD)  # fmt: skip
+
+
+def contenders(servers: Sequence[Contender]) -> list[Contender]:
+    """Those of the servers that have workers, with eight of them."""
+    found = [
+        Contender(each.name, each.kind, each.bin_dir, WORKERS)
+        for each in servers
+        if each.model == "08-master-worker"
+    ]
+    if found and any(NGINX.fullmatch(each.name) for each in servers):
+        found.append(Contender(f"nginx-{WORKERS}", Kind.PEER, workers=WORKERS))
+    return found
+
+
+def measure(bench: Bench, servers: Sequence[Contender], machine: Bounds) -> list[HeldCell]:
+    """Each server, one after the other."""
+    cells = []
+    for contender in contenders(servers):
+        bench.progress.show(f"{NAME}: {contender.name}")
+        cell = HeldCell(contender.name, contender.kind.value, WORKERS)
+        cells.append(cell)
+        wanted, cell.limit = _possible(machine)
+        try:
+            server = contender.start(bench.tools.place, wanted + FIFTY.connections, None)
+        except LaunchError as reason:
+            cell.failed = f"did not start: {reason}"
+            continue
+        try:
+            _measure(bench, server, cell, wanted)
+        except (ClientError, CrowdError, WrongReply) as reason:
+            cell.failed = str(reason) if server.alive() else server.ended
+        finally:
+            complaint = server.stop() or server.ended
+            cell.failed = cell.failed or complaint
+            bench.progress.advance(SECONDS)
+    return cells
+
+
+def _possible(machine: Bounds) -> tuple[int, str]:
+    """How many the limits allow, and the limit, if it is less than wanted."""
+    by_descriptors = WORKERS * (machine.descriptors - RESERVED)
+    by_memory = int(machine.memory_kib * limits.OURS / KIB_EACH)
+    most = min(MOST, by_descriptors, by_memory)
+    if most == MOST:
+        return most, ""
+    if most == by_memory:
+        return most, f"half of the free memory ({machine.memory_kib >> 20} GiB)"
+    return most, f"descriptors of a process end at {machine.descriptors:,}"
+
+
+def _measure(bench: Bench, server: Server, cell: HeldCell, wanted: int) -> None:
+    client = bench.tools.clients[CROWD]
+    for _ in range(WARM_UP):
+        verified(server.port, FIFTY)
+    cell.p50_before_us, cell.per_second_before = _active(client, server)
+    server.cpu_ns(REST_SECONDS)
+    before = memory(server.pid)
+    each = limits.bounds().descriptors - RESERVED
+    with contextlib.closing(
+        Crowds(
+            bench.tools.place.bin_dir / CROWD_PROGRAM,
+            server.port,
+            count=-(-wanted // min(each, -(-MOST // 6))),
+            cpu=bench.tools.probe.cpus[1],
+            sources=SOURCES,
+        )
+    ) as crowds:
+        held = crowds.hold(wanted)
+        cell.connections, cell.refused = held.connections, held.failed
+        cell.seconds = held.seconds
+        if held.failed:
+            cell.limit = cell.limit or held.reason
+        server.cpu_ns(REST_SECONDS)
+        during = memory(server.pid)
+        if held.connections:
+            cell.kib_per_connection = (during.user_kib - before.user_kib) / held.connections
+            kernel = during.kernel_kib - before.kernel_kib
+            cell.kernel_kib_per_connection = kernel / held.connections
+        cell.p50_during_us, cell.per_second_during = _active(client, server)
+    server.cpu_ns(REST_SECONDS)
+
+
+def _active(client: Client, server: Server) -> tuple[float, float]:
+    """The median latency of one connection, and the most requests per second of fifty."""
+    latencies, rates = [], []
+    for _ in range(RUNS):
+        with client.opened(server, ONE) as one:
+            latencies.append(one.run(RUN_SECONDS).p50_us)
+        with client.opened(server, FIFTY) as fifty:
+            run = fifty.run(RUN_SECONDS)
+            rates.append(run.requests / run.seconds)
+    return statistics.median(latencies), max(rates)
