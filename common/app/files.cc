@@ -113,7 +113,7 @@ http::Response Files::serve(const std::string& path, const http::Request& reques
   const std::string modified = http::format_date(state.st_mtime);
   response.fields = "Last-Modified: " + modified + "\r\nAccept-Ranges: bytes\r\n";
 
-  const auto since = http::parse_date(request.if_modified_since);
+  const auto since = http::parse_date(request.field(http::Field::if_modified_since));
   if (since && state.st_mtime <= *since) {
     response.status = http::Status::not_modified;
     return response;
@@ -122,9 +122,11 @@ http::Response Files::serve(const std::string& path, const http::Request& reques
   const auto size = static_cast<std::uint64_t>(state.st_size);
   Range range{0, size};
   // RFC 9110 section 13.1.5: a range of another version than the client has would be nonsense.
-  const bool asks = request.method == http::Method::get && !request.range.empty();
-  if (asks && (request.if_range.empty() || request.if_range == modified)) {
-    const auto asked = parse_range(request.range, size);
+  const std::string_view wanted = request.field(http::Field::range);
+  const std::string_view version = request.field(http::Field::if_range);
+  const bool asks = request.method == http::Method::get && !wanted.empty();
+  if (asks && (version.empty() || version == modified)) {
+    const auto asked = parse_range(wanted, size);
     if (asked && asked->length == 0) {
       response.status = http::Status::range_not_satisfiable;
       response.fields += "Content-Range: bytes */" + std::to_string(size) + "\r\n";

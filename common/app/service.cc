@@ -84,7 +84,7 @@ Answer bytes(std::string_view count) {
 
 Answer echo(Request&& request) {
   Response response{Status::ok, "application/octet-stream", std::move(request.body)};
-  response.own_type = std::move(request.content_type);
+  response.own_type = request.field(http::Field::content_type);
   return response;
 }
 

@@ -81,6 +81,7 @@ class BeastParser final : public Parser, private beast::basic_parser<true> {
 
   std::size_t take(std::string_view input) override {
     std::size_t taken = 0;
+    if (refusal_) return taken;
     if (!head_complete_) {
       const auto length = scanner_.scan(input);
       refusal_ = scanner_.refusal();
@@ -180,13 +181,15 @@ class BeastParser final : public Parser, private beast::basic_parser<true> {
         if (!expects_continue_)
           refuse({Status::expectation_failed, "only 100-continue can be expected"}, error);
         break;
-      case beast::field::content_type: request_.content_type = value.to_string(); break;
-      case beast::field::range: request_.range = value.to_string(); break;
-      case beast::field::if_range: request_.if_range = value.to_string(); break;
-      case beast::field::if_modified_since: request_.if_modified_since = value.to_string(); break;
+      case beast::field::content_type: keep(Field::content_type, value); break;
+      case beast::field::range: keep(Field::range, value); break;
+      case beast::field::if_range: keep(Field::if_range, value); break;
+      case beast::field::if_modified_since: keep(Field::if_modified_since, value); break;
       default: break;
     }
   }
+
+  void keep(Field name, View value) { request_.fields[name] = value.to_string(); }
 
   void on_header_impl(Error& error) override {
     request_.keep_alive = keep_alive() && !says_close_;

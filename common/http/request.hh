@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -11,17 +12,22 @@ enum class Method : std::uint8_t { get, head, post, put, patch, del, options, tr
 
 [[nodiscard]] std::string_view method_text(Method method) noexcept;  // "GET"
 
+// A field of the head that the service may look at.
+enum class Field : std::uint8_t { content_type, range, if_range, if_modified_since };
+
 // One whole request: what the service looks at, and nothing else of the head.
 struct Request {
   Method method = Method::get;
   bool http_1_0 = false;
   bool keep_alive = true;  // what the client asked for, by version and Connection
   std::string target;      // path and query, as sent; an absolute form's origin is cut off
-  std::string content_type;
-  std::string range;
-  std::string if_range;
-  std::string if_modified_since;
-  std::string body;  // chunked coding is already undone
+  std::string body;        // chunked coding is already undone
+  std::map<Field, std::string> fields;  // most requests have none of them
+
+  [[nodiscard]] std::string_view field(Field name) const {  // empty when there is none
+    const auto found = fields.find(name);
+    return found == fields.end() ? std::string_view{} : found->second;
+  }
 
   [[nodiscard]] std::string_view path() const {  // not yet percent-decoded
     return std::string_view(target).substr(0, target.find('?'));

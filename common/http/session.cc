@@ -54,20 +54,36 @@ void Session::received(std::span<const char> bytes, Time now) {
   if (end_ != End::no) return;  // read away: see linger_time
   moved_ = now;
   if (in_.empty() && !parser_) head_began_ = now;
-  in_.append(bytes.data(), bytes.size());
+  std::string_view input(bytes.data(), bytes.size());
+  // Most requests come whole, and are read where they lie.
+  if (in_.empty() && may_parse()) input.remove_prefix(parse(input));
+  in_.append(input);
 }
 
 void Session::peer_closed() { peer_closed_ = true; }
 
 void Session::lost() noexcept { end_ = End::closed; }
 
-std::optional<Request> Session::next_request() {
-  if (answering_ || source_ || end_ != End::no || out_.size() >= output_limit) return std::nullopt;
+// The next request waits until the one before has its reply, and until that can leave.
+bool Session::may_parse() const noexcept {
+  return !answering_ && !source_ && end_ == End::no && out_.size() < output_limit;
+}
+
+// Returns how many bytes of the input are used up; the rest has to be offered again.
+std::size_t Session::parse(std::string_view input) {
+  std::size_t taken = 0;
   if (!parser_) {
-    while (input().starts_with("\r\n")) taken_ += 2;  // RFC 9112 section 2.2: be lenient here
-    if (!input().empty() && input() != "\r") parser_ = Parser::make(*settings_);
+    while (input.substr(taken).starts_with("\r\n")) taken += 2;  // RFC 9112 section 2.2: leniently
+    const std::string_view rest = input.substr(taken);
+    if (!rest.empty() && rest != "\r") parser_ = Parser::make(*settings_);
   }
-  if (parser_) taken_ += parser_->take(input());
+  if (parser_) taken += parser_->take(input.substr(taken));
+  return taken;
+}
+
+std::optional<Request> Session::next_request() {
+  if (!may_parse()) return std::nullopt;
+  taken_ += parse(input());
   if (taken_ == in_.size()) {
     release(in_);
     taken_ = 0;

@@ -66,6 +66,8 @@ class Session {
 
   [[nodiscard]] std::string_view input() const { return std::string_view(in_).substr(taken_); }
   [[nodiscard]] bool finished() const noexcept;
+  [[nodiscard]] bool may_parse() const noexcept;
+  [[nodiscard]] std::size_t parse(std::string_view input);
   void refuse(Refusal why);
   void reply(Response&& response);
   void fill();

@@ -19,6 +19,7 @@
 namespace tests {
 namespace {
 
+using http::Field;
 using http::Method;
 
 TEST_F(FilesTest, AreServedWithTypeAndDate) {
@@ -86,7 +87,7 @@ TEST_F(FilesTest, AreNotSentAgainUnlessModified) {
                                                    {date("letters.txt", -1), Status::ok},
                                                    {"yesterday", Status::ok},
                                                    {"", Status::ok}}) {
-    request.if_modified_since = since;
+    request.fields[Field::if_modified_since] = since;
     Response response = get("letters.txt");
     EXPECT_EQ(response.status, status) << since;
     EXPECT_NE(response.fields.find("Last-Modified: " + date("letters.txt")), std::string::npos)
@@ -103,7 +104,7 @@ TEST_F(FilesTest, AreSentInPartWhenAskedFor) {
            {"letters.txt", "bytes=-2", "24-25/26", "yz"},
            {"large", "bytes=99999-100001", "99999-100001/100026", "xab"},
            {"large", "bytes=-3", "100023-100025/100026", "xyz"}}) {
-    request.range = range;
+    request.fields[Field::range] = range;
     Response response = get(name);
     EXPECT_EQ(response.status, Status::partial_content) << range;
     EXPECT_TRUE(response.fields.ends_with("\r\nContent-Range: bytes " + content_range + "\r\n"))
@@ -113,7 +114,7 @@ TEST_F(FilesTest, AreSentInPartWhenAskedFor) {
 }
 
 TEST_F(FilesTest, SayHowLongTheyAreWhenARangeLiesBehindTheirEnd) {
-  request.range = "bytes=26-";
+  request.fields[Field::range] = "bytes=26-";
   Response response = get("letters.txt");
   EXPECT_EQ(response.status, Status::range_not_satisfiable);
   EXPECT_TRUE(response.fields.ends_with("\r\nContent-Range: bytes */26\r\n")) << response.fields;
@@ -121,21 +122,21 @@ TEST_F(FilesTest, SayHowLongTheyAreWhenARangeLiesBehindTheirEnd) {
 }
 
 TEST_F(FilesTest, AreSentWholeWhenARangeMeansNothing) {
-  request.range = "bytes=0-1,3-4";
+  request.fields[Field::range] = "bytes=0-1,3-4";
   EXPECT_EQ(get("letters.txt").status, Status::ok);
-  request.range = "bytes=0-1";
+  request.fields[Field::range] = "bytes=0-1";
   request.method = Method::head;  // RFC 9110 section 14.2: ranges are for GET
   EXPECT_EQ(get("letters.txt").status, Status::ok);
 }
 
 TEST_F(FilesTest, AreSentInPartOnlyOfTheVersionTheClientHas) {
-  request.range = "bytes=0-1";
+  request.fields[Field::range] = "bytes=0-1";
   for (const auto& [version, status] :
        std::vector<std::pair<std::string, Status>>{{date("letters.txt"), Status::partial_content},
                                                    {date("letters.txt", -1), Status::ok},
                                                    {date("letters.txt", 1), Status::ok},
                                                    {"\"an-entity-tag\"", Status::ok}}) {
-    request.if_range = version;
+    request.fields[Field::if_range] = version;
     EXPECT_EQ(get("letters.txt").status, status) << version;
   }
 }

@@ -7,6 +7,7 @@
 
 namespace {
 
+using http::Field;
 using http::Method;
 using http::Parser;
 
@@ -28,10 +29,10 @@ TEST_F(ParserTest, ReadsAllThatTheServiceLooksAt) {
   EXPECT_TRUE(request.http_1_0);
   EXPECT_TRUE(request.keep_alive);
   EXPECT_EQ(request.target, "/echo?a=b");
-  EXPECT_EQ(request.content_type, "text/x; y=z");
-  EXPECT_EQ(request.range, "bytes=0-1");
-  EXPECT_EQ(request.if_range, "\"tag\"");
-  EXPECT_EQ(request.if_modified_since, "yesterday");
+  EXPECT_EQ(request.field(Field::content_type), "text/x; y=z");
+  EXPECT_EQ(request.field(Field::range), "bytes=0-1");
+  EXPECT_EQ(request.field(Field::if_range), "\"tag\"");
+  EXPECT_EQ(request.field(Field::if_modified_since), "yesterday");
   EXPECT_EQ(request.body, "ok");
 }
 

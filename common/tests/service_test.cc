@@ -29,7 +29,7 @@ class ServiceTest : public testing::Test {
     request.method = method;
     request.target = target;
     request.body = body;
-    request.content_type = "text/x-own";
+    request.fields[http::Field::content_type] = "text/x-own";
     return service.answer(std::move(request));
   }
 

@@ -54,14 +54,16 @@ class Clients {
   void start(net::Fd socket) {
     //@lab 02 a place in the books, a thread, and what if there is none
     join_finished();
-    const std::lock_guard lock(mutex_);  // the new thread cannot end before it is in the books
+    std::unique_lock lock(mutex_);
     const auto client = running_.insert(running_.end(), {std::move(socket), {}});
+    lock.unlock();  // it is in the books: the new thread may end before our next line
     try {
       client->thread = std::thread([this, client] { serve(client); });
       context_.service.shared().connection_opened();
     } catch (const std::system_error&) {  // EAGAIN: no further thread
       server::log("pthread_create: no further thread; a client is turned away");
       server::turn_away(client->socket, context_);
+      lock.lock();
       running_.erase(client);
     }
     //| lab::not_implemented("lab 02: Clients::start()",

@@ -8,12 +8,13 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
-#include <list>
 #include <mutex>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "net/error.hh"
@@ -22,6 +23,8 @@
 #include "server/run.hh"
 
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 constexpr auto accept_again = std::chrono::milliseconds(50);
 
@@ -60,11 +63,13 @@ class Pool final : public server::Rests {
     const auto most = static_cast<std::size_t>(context_.options.queue);
     not_full_.wait(lock, [&] { return queue_.size() < most; });
     queue_.push_back(std::move(client));
-    not_empty_.notify_one();
     if (all_taken() && !resting_.empty()) {
-      ::shutdown(resting_.front(), SHUT_RD);
-      resting_.pop_front();
+      const auto longest = longest_rest();
+      ::shutdown(longest->first, SHUT_RD);
+      resting_.erase(longest);
     }
+    lock.unlock();  // or whom we call would wait for the lock
+    not_empty_.notify_one();
     //| lab::not_implemented("lab 03: Pool::push()",
     //|                      "not_full_ for the place, not_empty_ for a worker; then all_taken()?",
     //|                      client);
@@ -84,9 +89,9 @@ class Pool final : public server::Rests {
     if (all_taken())
       ::shutdown(fd, SHUT_RD);
     else
-      resting_.push_back(fd);
+      resting_[fd] = Clock::now();
     //| lab::not_implemented("lab 03: Pool::begin()",
-    //|                      "resting_, longest first; how would recv(2) come back at once?", fd);
+    //|                      "resting_, since now; how would recv(2) come back at once?", fd);
     //@end
   }
 
@@ -94,12 +99,19 @@ class Pool final : public server::Rests {
   void end(int fd) override {
     //@lab 03 forget it
     const std::lock_guard lock(mutex_);
-    resting_.remove(fd);
+    resting_.erase(fd);
     //| lab::not_implemented("lab 03: Pool::end()", "push() may have taken it out already", fd);
     //@end
   }
 
  private:
+  using Resting = std::unordered_map<int, Clock::time_point>;  // descriptors, and since when
+
+  // The one that has rested longest, if there is one.
+  Resting::iterator longest_rest() {
+    return std::ranges::min_element(resting_, {}, &Resting::value_type::second);
+  }
+
   // Somebody waits for whom no worker is free; one that has been called may not be awake yet.
   [[nodiscard]] bool all_taken() const { return queue_.size() > free_workers_; }
 
@@ -136,7 +148,7 @@ class Pool final : public server::Rests {
   std::condition_variable not_empty_;
   std::condition_variable not_full_;
   std::deque<net::Fd> queue_;
-  std::list<int> resting_;    // longest first
+  Resting resting_;
   std::size_t free_workers_;  // who have no client; from the first moment, awake or not
   bool closing_ = false;
   std::vector<std::jthread> workers_;  // last: joined before the rest is destroyed
