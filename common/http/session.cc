@@ -84,7 +84,7 @@ std::size_t Session::parse(std::string_view input) {
 std::optional<Request> Session::next_request() {
   if (!may_parse()) return std::nullopt;
   taken_ += parse(input());
-  if (taken_ == in_.size()) {
+  if (taken_ > 0 && taken_ == in_.size()) {
     release(in_);
     taken_ = 0;
   }
@@ -150,8 +150,7 @@ void Session::reply(Response&& response) {
   std::array<char, 20> room;
   const std::uint64_t body_now = bodiless ? 0 : std::min<std::uint64_t>(length, output_limit);
   out_.reserve(out_.size() + head_room + response.fields.size() + body_now);
-  out_.append("HTTP/1.1 ").append(status_text(response.status));
-  out_.append("\r\nDate: ").append(settings_->date());
+  out_.append(status_line(response.status)).append("Date: ").append(settings_->date());
   if (response.status != Status::not_modified) {
     out_.append("\r\nContent-Type: ");
     out_.append(response.own_type.empty() ? response.type : std::string_view(response.own_type));

@@ -24,6 +24,9 @@ enum class Status {
   version_not_supported = 505,
 };
 
+// "HTTP/1.1 200 OK" and CRLF: how a reply begins.
+[[nodiscard]] std::string_view status_line(Status status) noexcept;
+
 // "200 OK": the code and its reason phrase, as the status line has them.
 [[nodiscard]] std::string_view status_text(Status status) noexcept;
 
