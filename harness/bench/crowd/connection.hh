@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstddef>
@@ -65,7 +66,7 @@ struct Connection {
     }
     if (role == Role::deaf) buffer = buffer.first(limit);
     while (true) {
-      const auto [status, bytes] = net::io_result(recv(fd.get(), buffer.data(), buffer.size(), 0));
+      const auto [status, bytes] = net::io_result(read(fd.get(), buffer.data(), buffer.size()));
       if (status == net::Io::failed) return failed(Trouble::read);
       if (status != net::Io::done) return {};
       if (const auto failure = judged({buffer.data(), bytes})) return failure;
