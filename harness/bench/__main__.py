@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         asked = options.parsed(arguments)
         if asked.page:
-            return _written_again(Results.read(asked.page), asked.out)
+            return _written_again(asked, Results.read(asked.page))
         old = Results.read(asked.compare[0]) if asked.compare else None
         if old and len(asked.compare) > 1:
             print(compare.table(old, Results.read(asked.compare[1])).text())
@@ -47,11 +47,13 @@ def main(arguments: list[str] | None = None) -> int:
     return _written(asked, results, parts, old)
 
 
-def _written_again(results: Results, out: Path) -> int:
+def _written_again(asked: argparse.Namespace, results: Results) -> int:
     """The page of an earlier run."""
     print(targets.table(Reading(results)).text())
-    out.mkdir(parents=True, exist_ok=True)
-    page = report.write(results, out)
+    asked.out.mkdir(parents=True, exist_ok=True)
+    page = report.write(results, asked.out)
+    if asked.markdown:
+        asked.markdown.write_text(_markdown(results))
     if page:
         print(f"\nwritten: {page}")
     return 0 if page else CANNOT_RUN
@@ -93,7 +95,7 @@ def _written(
     if asked.full:
         files += ["report.html"] if report.write(results, out) else []
     if asked.markdown:
-        asked.markdown.write_text(tables.comparison(results).markdown())
+        asked.markdown.write_text(_markdown(results))
     if old:
         print(f"{compare.table(old, results).text()}\n")
     if parts:
@@ -102,6 +104,14 @@ def _written(
     for fault in results.faults():
         print(f"FAILED {fault}", file=sys.stderr)
     return 1 if results.faults() else 0
+
+
+def _markdown(results: Results) -> str:
+    """The comparison in one table and, after a full run, the numbers to reach."""
+    made = [tables.comparison(results)]
+    if results.settings["full"]:
+        made.append(targets.table(Reading(results)))
+    return "\n".join(table.markdown() for table in made)
 
 
 if __name__ == "__main__":

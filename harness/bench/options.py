@@ -103,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", type=Path, default=Path("build/bench"), metavar="DIR",
         help="where the results go (default: build/bench)")
     add("--markdown", type=Path, metavar="FILE",
-        help="also write the compact comparison as a Markdown table")
+        help="also write the comparison, and the numbers to reach, as Markdown tables")
     add("--plain", action="store_true", help="no bar, only lines")
     add("--page", type=Path, metavar="results.json",
         help="measure nothing: write the page of an earlier run, and print its numbers to reach")
