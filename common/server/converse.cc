@@ -96,7 +96,7 @@ class Conversation {
     if (limit != receive_limit_) set_timeout(client_, SO_RCVTIMEO, limit);
     receive_limit_ = limit;
     //@lab 00 receive once, and tell the session what came
-    std::array<char, 4 * 1024> buffer;
+    std::array<char, 2 * 1024> buffer;  // small: on the stack of all who serve a client
     const auto got = net::io_result(::recv(client_.get(), buffer.data(), buffer.size(), 0));
     now_ = Clock::now();
     if (got.status == net::Io::failed) session_.lost();

@@ -23,9 +23,9 @@ std::atomic<bool> is_child{false};
 std::atomic<int> stop_descriptor{-1};
 itimerval drain_timer{};
 
-// Which descriptors a stop signal has to shut down, by number.
+// Which descriptors a stop signal has to shut down, by number; none is as high as the end.
 std::unique_ptr<std::atomic<bool>[]> sleepers;
-int sleepers_size = 0;
+std::atomic<int> sleepers_end{0};
 
 // Makes the descriptor readable, once somebody has asked for it.
 void announce() {
@@ -40,7 +40,7 @@ void on_stop(int) {
     if (!is_child) ::_exit(1);
   } else {
     announce();
-    for (int fd = 0; fd < sleepers_size; ++fd)
+    for (int fd = 0; fd < sleepers_end; ++fd)
       if (sleepers[static_cast<std::size_t>(fd)]) ::shutdown(fd, SHUT_RD);
     ::setitimer(ITIMER_REAL, &drain_timer, nullptr);
   }
@@ -72,8 +72,8 @@ sigset_t blocked_signals() noexcept {
 Stop::Stop(http::Duration drain_timeout) {
   rlimit files{};
   if (::getrlimit(RLIMIT_NOFILE, &files) == -1) net::throw_errno("getrlimit");
-  sleepers_size = static_cast<int>(std::min<rlim_t>(files.rlim_max, 1 << 20));
-  sleepers = std::make_unique<std::atomic<bool>[]>(static_cast<std::size_t>(sleepers_size));
+  const auto most = static_cast<std::size_t>(std::min<rlim_t>(files.rlim_max, 1 << 20));
+  sleepers = std::make_unique<std::atomic<bool>[]>(most);
 
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(drain_timeout).count();
   drain_timer.it_value = {us / 1'000'000, us % 1'000'000};
@@ -99,7 +99,7 @@ void Stop::in_child() const noexcept {
   is_child = true;
   const int parents = stop_descriptor.exchange(-1);
   if (parents != -1) ::close(parents);
-  for (int fd = 0; fd < sleepers_size; ++fd) {
+  for (int fd = 0; fd < sleepers_end; ++fd) {
     auto& asleep = sleepers[static_cast<std::size_t>(fd)];
     if (asleep) asleep = false;  // writing only where needed: every page touched is a page copied
   }
@@ -109,6 +109,9 @@ void Stop::in_child() const noexcept {
 
 // First the mark, then the question: whoever is not seen by the handler sees that it has run.
 Stop::Wake::Wake(int fd) noexcept : fd_(fd) {
+  int end = sleepers_end;
+  while (end <= fd_ && !sleepers_end.compare_exchange_weak(end, fd_ + 1)) {
+  }
   sleepers[static_cast<std::size_t>(fd_)] = true;
   if (stop_requested) ::shutdown(fd_, SHUT_RD);
 }
