@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from harness.bench import limits
 from harness.bench.accounting import memory
-from harness.bench.clients import Client, ClientError
+from harness.bench.clients import ClientError
 from harness.bench.crowd import CrowdError, Crowds
+from harness.bench.distance import ANOTHER_STATE
 from harness.bench.launch import LaunchError, Server
 from harness.bench.limits import RESERVED, Bounds
 from harness.bench.loads import CROWD, Load
@@ -25,16 +27,25 @@ NAME = "held"
 MOST = 100_000
 WORKERS = 8
 SOURCES = 8  # addresses, of which each has 28,000 ports
-RUNS = 5  # of the active ones, before and during
+RUNS = 8  # of the active ones, before and during
 RUN_SECONDS = 0.5
 WARM_UP = 64  # requests before the first reading
 KIB_EACH = 24  # of the kernel's memory, both ends, and as much to spare
-SECONDS = 25.0  # that it takes for each server, about
+SECONDS = 31.0  # that it takes for each server, about
 
 ONE = Load("held-1", "one active connection", connections=1, client=CROWD)
 FIFTY = Load("held-50", "fifty active connections", connections=50, client=CROWD)
 FACTS = LoadFacts(NAME, NAME, MOST, f"idle connections held by {WORKERS} workers",
                   "idle connections", FIFTY.connections, MOST, CROWD)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the active ones noticed once, and how far the cpus were from each other."""
+
+    p50_us: float
+    per_second: float
+    distance_ns: float
 
 
 def contenders(servers: Sequence[Contender]) -> list[Contender]:
@@ -86,10 +97,9 @@ def _possible(machine: Bounds) -> tuple[int, str]:
 
 
 def _measure(bench: Bench, server: Server, cell: HeldCell, wanted: int) -> None:
-    client = bench.tools.clients[CROWD]
     for _ in range(WARM_UP):
         verified(server.port, FIFTY)
-    cell.p50_before_us, cell.per_second_before = _active(client, server)
+    runs_before = _active(bench, server)
     server.cpu_ns(REST_SECONDS)
     before = memory(server.pid)
     each = limits.bounds().descriptors - RESERVED
@@ -113,17 +123,38 @@ def _measure(bench: Bench, server: Server, cell: HeldCell, wanted: int) -> None:
             cell.kib_per_connection = (during.user_kib - before.user_kib) / held.connections
             kernel = during.kernel_kib - before.kernel_kib
             cell.kernel_kib_per_connection = kernel / held.connections
-        cell.p50_during_us, cell.per_second_during = _active(client, server)
+        runs_during = _active(bench, server)
+    alike = of_one_state(runs_before, runs_during)
+    cell.p50_before_us, cell.p50_during_us = (
+        statistics.median(run.p50_us for run in runs) for runs in alike
+    )
+    cell.per_second_before, cell.per_second_during = (
+        max(run.per_second for run in runs) for runs in alike
+    )
     server.cpu_ns(REST_SECONDS)
 
 
-def _active(client: Client, server: Server) -> tuple[float, float]:
-    """The median latency of one connection, and the most requests per second of fifty."""
-    latencies, rates = [], []
+def _active(bench: Bench, server: Server) -> list[Run]:
+    """The median latency of one connection, and the requests per second of fifty."""
+    client, probe = bench.tools.clients[CROWD], bench.tools.probe
+    runs = []
     for _ in range(RUNS):
+        distances = [probe.distance_ns()]
         with client.opened(server, ONE) as one:
-            latencies.append(one.run(RUN_SECONDS).p50_us)
+            p50_us = one.run(RUN_SECONDS).p50_us
         with client.opened(server, FIFTY) as fifty:
             run = fifty.run(RUN_SECONDS)
-            rates.append(run.requests / run.seconds)
-    return statistics.median(latencies), max(rates)
+        distances.append(probe.distance_ns())
+        farthest = max((each for each in distances if each is not None), default=0.0)
+        runs.append(Run(p50_us, run.requests / run.seconds, farthest))
+    return runs
+
+
+def of_one_state(before: list[Run], during: list[Run]) -> tuple[list[Run], list[Run]]:
+    """The runs with the cpus as close as they ever were; all, if one side has none of these."""
+    closest = min(run.distance_ns for run in [*before, *during])
+    near = [
+        [run for run in runs if run.distance_ns <= ANOTHER_STATE * closest]
+        for runs in (before, during)
+    ]
+    return (near[0], near[1]) if all(near) else (before, during)

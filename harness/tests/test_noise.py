@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.bench import noise
+from harness.bench import held, noise
 from harness.bench.results import ERROR_KINDS, Cell, Round
 
 STEADY = [6.0] * 8
@@ -89,3 +89,11 @@ def test_what_was_not_measured_does_not_differ() -> None:
         assert noise.value(other, "cpu_us") is None
         assert not noise.stands(cell([60] * 8), other, "cpu_us")
     assert not noise.stands(cell(STEADY), cell(STEADY, syscalls=2.0), "syscalls")
+
+
+def test_held_connections_are_compared_in_one_state_of_the_machine() -> None:
+    near, far = held.Run(50, 130_000, 100), held.Run(60, 110_000, 400)
+    assert held.of_one_state([far, near], [near, far, near]) == ([near], [near, near])
+    assert held.of_one_state([far, far], [near]) == ([far, far], [near])  # nothing to choose from
+    unknown = held.Run(50, 130_000, 0)
+    assert held.of_one_state([unknown], [unknown]) == ([unknown], [unknown])
