@@ -3,10 +3,12 @@
 // What Boost's own parser includes would warn of itself.
 #define BOOST_BIND_GLOBAL_PLACEHOLDERS
 #include <boost/property_tree/json_parser.hpp>
+#include <charconv>
 #include <cstddef>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 
 namespace crowd {
 
@@ -24,7 +26,7 @@ class Command {
   }
   [[nodiscard]] double number(const std::string& name, double fallback) const {
     const auto field = fields_.get_child_optional(name);
-    const double value = field ? field->get_value<double>() : fallback;
+    const double value = field ? number_in(field->data()) : fallback;
     if (!(value >= 0 && value <= 1e12)) throw std::invalid_argument(name + " is out of range");
     return value;
   }
@@ -37,6 +39,14 @@ class Command {
   }
 
  private:
+  [[nodiscard]] static double number_in(const std::string& text) {
+    double value = 0;
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (read.ec != std::errc{} || read.ptr != text.data() + text.size())
+      throw std::invalid_argument("'" + text + "' is not a number");
+    return value;
+  }
+
   boost::property_tree::ptree fields_;
 };
 
