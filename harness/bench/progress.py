@@ -18,7 +18,7 @@ except ImportError:  # plain lines do as well
     Console = None  # type: ignore[assignment, misc]
 
 
-JUDGED_FROM_SECONDS = 30.0
+PLAN_WEIGHT = 300.0  # seconds: so much of what has been done counts as much as the plan
 
 
 class Progress(AbstractContextManager["Progress"]):
@@ -88,8 +88,8 @@ class Progress(AbstractContextManager["Progress"]):
         self.print(text if self._bar else f"\n{text}\n")
 
     def _left(self) -> str:
-        """By the pace so far, once there is enough of it to judge by."""
+        """By the plan, and ever more by the pace so far."""
         passed = time.monotonic() - self._started
-        pace = passed / self._done if self._done > JUDGED_FROM_SECONDS else 1.0
+        pace = (passed + PLAN_WEIGHT) / (self._done + PLAN_WEIGHT)
         seconds = round(max(self.total - self._done, 0) * pace)
         return f"{seconds // 60}:{seconds % 60:02d} left"

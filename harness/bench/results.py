@@ -200,7 +200,7 @@ class Results:
         document: dict[str, Any] = {"schema": SCHEMA_VERSION, **asdict(self)}
         for record, cell in zip(document["cells"], self.cells, strict=True):
             record["summary"] = cell.summary()
-        (directory / "results.json").write_text(json.dumps(document, indent=1) + "\n")
+        (directory / "results.json").write_text(_by_lines(document))
         with (directory / "results.csv").open("w", newline="") as file:
             rows = [_csv_row(cell) for cell in self.cells]
             writer = csv.DictWriter(file, fieldnames=rows[0] if rows else ["server"])
@@ -232,6 +232,17 @@ def cell_from(record: dict[str, Any]) -> Cell:
         for each in record.pop("rounds")
     ]
     return Cell(**record, rounds=rounds)
+
+
+def _by_lines(document: dict[str, Any]) -> str:
+    """JSON with a line for each load and each cell, so that it can be read and compared as text."""
+    members = []
+    for key, value in document.items():
+        text = json.dumps(value)
+        if isinstance(value, list) and value:
+            text = "[\n" + ",\n".join(map(json.dumps, value)) + "\n]"
+        members.append(f"{json.dumps(key)}: {text}")
+    return "{\n" + ",\n".join(members) + "\n}\n"
 
 
 def _median(values: Any) -> float | None:
