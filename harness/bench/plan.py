@@ -16,7 +16,7 @@ HELD = "held"  # no load like the others, see held.py
 MANY_IDLE = 10_000
 FEW_IDLE = {1: 1000, 50: 950}  # beside so many active ones, for who cannot have many
 TWINS = {"ballast1-0": "hello-1"}  # the same load under another name
-WITNESSES = re.compile(r"(02|06|08)-.*|nginx-1|roofline")  # with wrk: whether it agrees
+WITNESSES = re.compile(r"(02|03|06|08)-.*|nginx-[12]|roofline")  # with wrk: whether it agrees
 
 
 def _seconds(connections: int) -> float:
@@ -77,6 +77,8 @@ LOADS = (
          connections=50, deaf=100, client=CROWD, series="deaf", x=100, unit="slow readers"),
     Load("wrk-100", "GET /hello over keep-alive connections, asked by wrk", client=WRK,
          series="wrk"),
+    Load("wrk-close-100", "GET /hello, a new connection for each request, asked by wrk",
+         closing=True, client=WRK, series="wrk-close", unit="connections at a time"),
 )  # fmt: skip
 
 

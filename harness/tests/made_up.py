@@ -70,6 +70,7 @@ SERIES = {
     "ballast50": ("50 active connections beside idle ones", "idle connections", (0, 1000, 10_000)),
     "deaf": ("50 active connections beside slow readers", "slow readers", (100,)),
     "wrk": ("GET /hello, by wrk", CONNECTIONS, (100,)),
+    "wrk-close": ("GET /hello, a new connection for each request, by wrk", CONNECTIONS, (100,)),
 }
 
 
@@ -81,7 +82,7 @@ def loads(series: Iterable[str] = SERIES) -> list[LoadFacts]:
         for x in xs:
             idle = x if name.startswith("ballast") else 0
             active = {"ballast1": 1, "ballast50": 50, "deaf": 50}.get(name, x)
-            client = "wrk" if name == "wrk" else "crowd"
+            client = "wrk" if name.startswith("wrk") else "crowd"
             made.append(LoadFacts(f"{name}-{x}", name, x, title, unit, active, idle, client))
     return made
 
@@ -140,7 +141,7 @@ def _cell(
 ) -> Cell:
     kind = "yours" if name.startswith("yours:") else model.kind
     cell = Cell(name, kind, load.name, load.connections, load.idle, reply_bytes=155)
-    if load.connections + load.idle > model.most and load.series != "close":
+    if load.connections + load.idle > model.most and "close" not in load.series:
         cell.limit = model.limit
         return cell
     cpu, p50, p99 = _costs(name, model, load)
@@ -171,7 +172,7 @@ def _costs(name: str, model: Model, load: LoadFacts) -> tuple[float, float, floa
         halved = 2 if "worker" in name else 1
         return (model.hello + 200, 900, 9000) if shared else (model.hello + 200, 18e3 / halved, 4e4)
     cpu = {"file": model.file, "close": model.close, "pipelined": model.pipelined * 1.0}.get(
-        load.series, model.hello
+        load.series.removeprefix("wrk-"), model.hello
     )
     if load.connections == 1:
         cpu, wait = cpu * 3 + model.scan * load.idle, 45.0

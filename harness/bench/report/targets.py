@@ -15,6 +15,7 @@ from harness.bench.tables import Table
 Measure = Callable[[Reading], float | None]
 At = tuple[str, int]  # a series, and where on its axis
 HELLO, FILE, CLOSE, PIPELINED = ("hello", 100), ("file", 100), ("close", 100), ("pipelined", 100)
+CLOSE_BY_WRK = ("wrk-close", 100)
 C10K = (("hello", 10_000), ("c10k", 10_000))  # in the full comparison, in the quick one
 REACHED, MUST, MISSED, NOT_MEASURED = "aim reached", "reached", "MISSED", "not measured"
 
@@ -83,6 +84,8 @@ def _processes_and_threads() -> Iterator[Target]:
     yield Target("02 CPU over Apache worker, new connections", 0.90, 0.75,
                  _cpu("02", worker, CLOSE))
     yield Target("03 CPU over 02, new connections", 0.80, 0.70, _cpu("03", "02", CLOSE))
+    yield Target("03 CPU over 02, new connections, asked by wrk", 0.80, 0.70,
+                 _cpu("03", "02", CLOSE_BY_WRK))
     yield Target("03 CPU over 02, /hello", 1.05, 1.05, _cpu("03", "02", HELLO))  # fmt: skip
 
 
