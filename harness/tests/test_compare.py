@@ -45,6 +45,29 @@ def test_what_became_dearer_is_named_and_nothing_else() -> None:
     assert verdicts(back) == {("06-epoll-lt, hello-100", "CPU/request", "better")}
 
 
+def test_a_slow_minute_of_the_machine_is_no_change_of_a_server() -> None:
+    servers = (*SERVERS, "roofline")
+    old, new = (made_up.results(servers, ("hello", "ballast1")) for _ in range(2))
+    for server in servers:
+        made_up.dearer(new, server, 1.3, "hello-5000")
+    table = compare.table(old, new)
+    assert table.rows == []
+    assert any("another pace" in note and "hello-5000 1.30" in note for note in table.notes)
+    made_up.dearer(new, "06-epoll-lt", 1.5, "hello-5000")
+    changed = verdicts(compare.table(old, new))
+    assert ("06-epoll-lt, hello-5000", "CPU/request", "worse") in changed
+    assert {where for where, _, _ in changed} == {"06-epoll-lt, hello-5000"}
+
+
+def test_a_peer_of_another_version_tells_nothing_of_the_machine() -> None:
+    old, new = run(), run()
+    new.machine["tools"]["nginx"] = "1.99"
+    for server in SERVERS:
+        made_up.dearer(new, server, 1.5, "hello-5000")
+    table = compare.table(old, new)
+    assert {row[0] for row in table.rows} == {f"{server}, hello-5000" for server in SERVERS}
+
+
 def test_of_a_few_figures_all_are_shown() -> None:
     few = made_up.results(("06-epoll-lt",), ("close",))
     table = compare.table(few, few)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from harness.bench import noise
 from harness.bench.distance import ANOTHER_STATE
@@ -24,6 +25,7 @@ FIGURES = {
     "kernel_kib_per_connection": ("kernel's/connection", kib),
 }
 COLUMNS = ("figure", "then", "now", "change", "noise", "verdict")
+SAME_PACE: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -35,28 +37,40 @@ class Change:
     then: float
     now: float
     noise: float  # of both together
-    stands: bool
+    pace: float = 1.0  # what has become of the others' figures, who are the same as then
+
+    @property
+    def expected(self) -> float:
+        """What it would be now if nothing but the machine had changed."""
+        return self.then * self.pace
+
+    @property
+    def stands(self) -> bool:
+        """Whether more than the noise has changed."""
+        return noise.apart(self.figure, self.expected, self.now, self.noise)
 
     @property
     def better(self) -> bool:
-        return (self.now > self.then) == (self.figure == "per_second")
+        return (self.now > self.expected) == (self.figure == "per_second")
 
     @property
     def size(self) -> float:
         """How many noises it is wide."""
-        least = min(self.then, self.now)
-        return abs(self.now - self.then) / (least * self.noise) if least > 0 else 0.0
+        least = min(self.expected, self.now)
+        return abs(self.now - self.expected) / (least * self.noise) if least > 0 else 0.0
 
     def row(self) -> list[str]:
         """As a table shows it."""
         name, shown = FIGURES[self.figure]
-        percent = f"{100 * (self.now / self.then - 1):+.0f} %" if self.then else "-"
+        percent = f"{100 * (self.now / self.expected - 1):+.0f} %" if self.then else "-"
         verdict = ("better" if self.better else "worse") if self.stands else "within the noise"
         values = (shown(self.then), shown(self.now))
         return [self.where, name, *values, percent, share(self.noise), verdict]
 
 
-def between(then: Cell, now: Cell, where: str) -> Iterator[Change]:
+def between(
+    then: Cell, now: Cell, where: str, pace: Mapping[str, float] = SAME_PACE
+) -> Iterator[Change]:
     """All figures that both cells have, that are the server's and of one state of the machine."""
     other_state = in_other_states(then, now)
     for figure in FIGURES:
@@ -65,7 +79,7 @@ def between(then: Cell, now: Cell, where: str) -> Iterator[Change]:
         useless = noise.limited_by_the_client(figure, then, now) or (timed and other_state)
         if a is not None and b is not None and not useless:
             together = noise.of(then, figure) + noise.of(now, figure)
-            yield Change(where, figure, a, b, together, noise.stands(then, now, figure))
+            yield Change(where, figure, a, b, together, pace.get(figure, 1.0))
 
 
 def in_other_states(then: Cell, now: Cell) -> bool:
