@@ -58,10 +58,10 @@ def test_rounds_that_are_left_out_count_for_nothing() -> None:
 
 
 def test_a_difference_stands_if_it_is_wider_than_both_noises_together() -> None:
-    assert not noise.stands(cell(STEADY), cell([6.5] * 8), "cpu_us")  # 8 %, where each has 5
-    assert noise.stands(cell(STEADY), cell([6.8] * 8), "cpu_us")
-    assert noise.stands(cell([6.8] * 8), cell(STEADY), "cpu_us")
-    shaky = cell([6.8, 8, 8, 8, 8, 8, 8, 8])
+    assert not noise.stands(cell(STEADY), cell([6.8] * 8), "cpu_us")  # 13 %, where each has 8
+    assert noise.stands(cell(STEADY), cell([7.1] * 8), "cpu_us")
+    assert noise.stands(cell([7.1] * 8), cell(STEADY), "cpu_us")
+    shaky = cell([7.1, 9, 9, 9, 9, 9, 9, 9])
     assert not noise.stands(cell(STEADY), shaky, "cpu_us")
 
 
