@@ -65,7 +65,7 @@ def ballast1(text: Text) -> None:
         x = _most_idle(r, server, "ballast1")
         places = (Place(server, "ballast1", place) for place in (x, 0))
         versus = r.versus("p50_us", *places)
-        if versus and x and not versus.stands:
+        if versus and x and not versus.stands and not versus.limited:
             flat.append(f"{r.full_name(server)} ({duration(versus.b)}, then {duration(versus.a)})")
     if flat:
         text.say(
@@ -118,10 +118,12 @@ def deaf(text: Text) -> None:
     """A hundred slow readers beside fifty active clients."""
     r = text.reading
     x = max(r.xs("deaf"), default=0)
-    kept, slowed = [], []
+    kept, slowed, unknown = [], [], []
     for server in r.of_kind("stage"):
         versus = r.versus("per_second", Place(server, "deaf", x), Place(server, "ballast50", 0))
-        if versus and not versus.stands:
+        if versus and versus.limited:
+            unknown.append(server)
+        elif versus and not versus.stands:
             kept.append(server)
         elif versus and versus.ratio < 1:
             slowed.append(f"{server} ({versus.ratio:.2f} of them)")
@@ -134,6 +136,8 @@ def deaf(text: Text) -> None:
         )
     if slowed:
         text.say(f"Fewer answers than without them come from {listed(slowed)}.")
+    if unknown:
+        text.say(f"Of {listed(unknown)} that cannot be said: the client could do no more.")
 
 
 def held(text: Text) -> None:
