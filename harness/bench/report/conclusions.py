@@ -32,7 +32,7 @@ def throughput(text: Text) -> None:
     r = text.reading
     for x in (100, 1000):
         if (versus := r.versus("per_second", *_at("hello", x, "06", "02"))) and not versus.limited:
-            break  # with fewer the client may be the limit, with more threads have other troubles
+            break  # the first place where the figures are the servers' own
     text.claim("per_second", *_at("hello", x, "06", "02"), lambda v: (
         f"With {count(x)} connections {r.full_name('06')} answers {rate(v.a)} requests a second, "
         f"{r.full_name('02')} {rate(v.b)}.{because_of_switches(r, '02', '06')}"
