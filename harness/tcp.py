@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import threading
 from dataclasses import dataclass
 
 from harness import proc
@@ -78,8 +79,13 @@ class _Diag:
     def __init__(self) -> None:
         self.works = True
         self._socket: socket.socket | None = None
+        self._one_at_a_time = threading.Lock()
 
     def ask(self, port: int, peer_port: int) -> Row | None:
+        with self._one_at_a_time:  # or a thread would get the answer to another one's question
+            return self._ask(port, peer_port)
+
+    def _ask(self, port: int, peer_port: int) -> Row | None:
         if self._socket is None:
             self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG)
             self._socket.settimeout(2)

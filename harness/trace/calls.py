@@ -19,6 +19,8 @@ _TCP = re.compile(r"(\d+)<TCP(?:v6)?:\[(.*?)\]>(?=[,)\s}\]]|$)")
 _PEER = re.compile(r"->.*:(\d+)$")
 _NUMBER = re.compile(r"-?\d+")
 _ERROR = re.compile(r"(?:-1|\?) (E\w+)")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_RIGHTS = re.compile(r"cmsg_type=SCM_RIGHTS, cmsg_data=\[(.*?)\]\}")
 END = "end"  # the name of the last "call" of a task: its args say how it ended
 
 
@@ -60,16 +62,26 @@ class Call:
         return found[1] if found else ""
 
     @cached_property
+    def plain(self) -> str:
+        """Its arguments without the bytes that were sent or came: those can say anything."""
+        return _QUOTED.sub('""', self.args)
+
+    @cached_property
     def sockets(self) -> tuple[Socket, ...]:
         """The TCP sockets among its arguments."""
-        return tuple(_sockets(self.args))
+        return tuple(_sockets(self.plain))
+
+    @cached_property
+    def passed(self) -> tuple[Socket, ...]:
+        """The TCP sockets that travel with it as descriptors (SCM_RIGHTS)."""
+        return tuple(each for data in _RIGHTS.findall(self.plain) for each in _sockets(data))
 
     @cached_property
     def made(self) -> Socket | None:
-        """The connection that it returned: accept(2)."""
+        """The connection that it returned as a new descriptor: accept(2), dup(2)."""
         return next(_sockets(self.result), None)
 
-    @property
+    @cached_property
     def fd(self) -> int | None:
         """Its first argument, if that is a descriptor."""
         found = re.match(r"(\d+)[<,]", self.args)
@@ -95,8 +107,8 @@ def parse(task: int, lines: Iterable[str]) -> list[Call]:
         elif found := _LINE.match(line):
             start, name, rest = float(found[1]), found[2], found[3]
             whole = _RESULT.match(rest)
-            if whole is None:
-                args = rest.removesuffix("<unfinished ...>").rstrip(" ,")
+            if whole is None or (whole[2] == "?" and not whole[3]):  # it ended in this call
+                args = (whole[1] if whole else rest).removesuffix("<unfinished ...>").rstrip(" ,")
                 calls.append(Call(task, start, float("inf"), name, args, "?", number))
             else:
                 seconds = float(whole[3] or 0.0)

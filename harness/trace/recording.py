@@ -16,8 +16,11 @@ from pathlib import Path
 
 SCHEMA = 1
 _TIME = re.compile(r"^(\d+\.\d+) ")
-_EARLY = re.compile(r"^\S+ (clone3?|v?fork|epoll_c\w+|listen)\(|^\S+ \+\+\+ ")
-_NEVER = re.compile(r"^\S+ (mmap|munmap|execve|newfstatat|openat)\(")
+_EARLY = re.compile(r"^\S+ (clone3?|v?fork|epoll_c\w+|listen|io_uring_setup)\(|^\S+ \+\+\+ ")
+_FILE = re.compile(r"(\b\d+|AT_FDCWD)<(/[^>]*)>(\(deleted\))?")  # as -yy names descriptors
+_PATH = re.compile(r'"(/(?!proc/|dev/)[^"]*/)')
+_NEVER = re.compile(r"^\S+ (mmap|munmap|execve|newfstatat|openat)\(|^\S+ ---")  # ---: a signal
+_LASTED = re.compile(r"<(\d+\.\d+)>$")
 
 
 @dataclass
@@ -31,7 +34,8 @@ class Visitor:
     whole: float | None = None  # when its request was complete; None: it never was
     first: float | None = None  # the reply's first byte
     end: float = 0.0  # the reply's last byte, or when it gave up
-    outcome: str = ""  # "200", "closed", "reset", "gave up"
+    outcome: str = ""  # "200", "closed", "reset", "refused", "gave up"
+    unread: int = 0  # of one that gave up: bytes the server has never read
 
 
 @dataclass
@@ -46,6 +50,8 @@ class Recording:
     span: float  # where the picture ends
     note: str = ""  # what happened besides, in a line: "worker 2 is killed"
     moment: float | None = None  # and when
+    caption: str = ""  # what sets it apart from others of the scenario, in a few words
+    detail: bool = False  # what single calls return is the point: the marks are to be drawn
 
     def save(self, path: Path) -> None:
         """Write it as JSON, the same bytes for the same recording."""
@@ -79,6 +85,21 @@ def kept(lines: Iterable[str], ready: float, zero: float) -> list[str]:
         if found is None or _NEVER.match(line):
             continue
         at = float(found[1])
-        if at >= ready or _EARLY.match(line):
-            chosen.append(f"{at - zero:.6f} {line[found.end():]}")
+        lasted = _LASTED.search(line)
+        # What began before, but returned later or never, is what somebody waits in from the start.
+        if at + (float(lasted[1]) if lasted else ready) >= ready or _EARLY.match(line):
+            chosen.append(f"{at - zero:.6f} {_anywhere(line[found.end():])}")
     return chosen
+
+
+def _anywhere(call: str) -> str:
+    """A call without the paths of this machine: of a file only its name is left."""
+    call = _FILE.sub(lambda each: f"{each[1]}<{_shown(each[2])}>", call)
+    return _PATH.sub('"', call)
+
+
+def _shown(path: str) -> str:
+    if path.startswith(("/dev/", "/proc/")):
+        return path
+    name = path.rpartition("/")[2]
+    return "file" if name.startswith("#") else name or "/"  # O_TMPFILE has only a number

@@ -1,25 +1,26 @@
 """Which model is it? Said for each connection, from the system calls alone.
 
 Not the word "epoll" in a log makes a server an epoll server. What counts is what became of each
-connection: who accepted it, who read from it, was that reader there before, was the connection
-waited for together with others, and in which way, was its descriptor passed.
+connection: who accepted it, who read from it, was that reader there before, who was told that it
+is ready, by which call and together with whom, was its descriptor passed.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
-from harness import stages, syscalls
+from harness import stages
 from harness.stages import Stage
 from harness.trace.calls import Call
-from harness.trace.who import ACCEPTS, PASSES, Cast, Task
+from harness.trace.facts import Connection, Facts
+from harness.trace.waits import EDGE, EPOLL, LEVEL, Told
+from harness.trace.who import Cast, Task
 
-PREFORK, PRETHREAD = "prefork", "prethread"
-UNSEEN, HIDDEN = "unseen", "hidden"
-EDGE = "edge-triggered"
-LEVEL = "level-triggered"
+# Models that no stage of the ladder has.
+PREFORK, PRETHREAD, LOOPS, DISPATCH = "prefork", "prethread", "loops", "dispatch"
+OTHER, UNSEEN, HIDDEN = "other", "unseen", "hidden"
 
 _SAYS = {
     stages.ITERATIVE: "one client at a time",
@@ -32,6 +33,9 @@ _SAYS = {
     stages.HANDOVER: "a master that passes descriptors to workers",
     PREFORK: "processes that accept for themselves",
     PRETHREAD: "threads that accept for themselves",
+    LOOPS: "threads with a loop each",
+    DISPATCH: "a loop that lets other threads read",
+    OTHER: "none of the models known here",
     UNSEEN: "not served",
     HIDDEN: "hidden by io_uring, cannot be judged",
 }
@@ -48,64 +52,73 @@ class Verdict:
     reader_is: str = ""  # "thread" or "process", as seen from the acceptor; "": the same task
     born_after: bool = False  # the reader, after the accept
     watched: str = ""  # the call it was waited for with, together with others
-    trigger: str = ""  # of epoll: LEVEL or EDGE
-    passed: bool = False
+    trigger: str = ""  # of epoll: LEVEL or EDGE, or both, in the order of time
+    passed: bool = False  # to the reader's process, by SCM_RIGHTS
+    told: int = 0  # who waited for it in `watched`
+    readers: int = 1  # how many tasks read from it
+    served: int = 1  # how many connections the reader has read from, this one included
+    rivals: int = 1  # how many processes, or else threads, wait for new clients
+    met: bool = False  # the acceptor held others at the same time
 
     def fits(self, stage: Stage) -> bool:
         """Whether this is how the stage handles a connection."""
-        edge = self.trigger == EDGE
-        return self.model == stage.model and (
-            stage.model != stages.EPOLL or edge == stage.edge_triggered
-        )
+        trigger = EDGE if stage.edge_triggered else LEVEL
+        return self.model == stage.model and {
+            stages.POOL: not self.born_after,
+            stages.EPOLL: self.trigger == trigger,
+            stages.HANDOVER: not self.born_after and self._waits == f"{EPOLL}, {trigger}",
+        }.get(stage.model, True)
 
     def __str__(self) -> str:
         told = _SAYS[self.model]
-        return f"{told}, {self.trigger}" if self.model == stages.EPOLL else told
+        if self.model == stages.POOL and self.born_after:
+            told += " that grows when it has to"
+        if self.model == stages.EPOLL:
+            return f"{told}, {self.trigger}"
+        if self.model == stages.HANDOVER:
+            return f"{told} ({self._waits or 'blocking'})"
+        return told
+
+    @property
+    def _waits(self) -> str:
+        """How the reader waits: "epoll, level-triggered", "poll"."""
+        return ", ".join(filter(None, (self.watched, self.trigger)))
 
     def evidence(self) -> str:
         """Who accepted, who read, how it was waited for, in a sentence."""
         if not self.acceptor:
-            return "nobody accepted it"
-        parts = [f"accepted by {self.acceptor}"]
+            return "no accept(2) returned it"
+        alike = "process" if self.model == PREFORK else "thread"
+        parts = [f"accepted by {self.reader_is or alike} {self.acceptor}"]
+        if self.rivals > 1:
+            parts[0] += f", one of {self.rivals} who wait for clients"
+        if self.met:
+            parts.append("while others that it had accepted were still open")
         if self.passed:
             parts.append("passed on by SCM_RIGHTS")
-        if not self.reader:
-            parts.append("nobody read from it")
-        elif self.reader == self.acceptor:
-            parts.append("read by the same")
-        else:
-            age = "born after the accept" if self.born_after else "that was there before"
-            parts.append(f"read by {self.reader}, a {self.reader_is} {age}")
+        parts.append(self._reading())
         if self.watched:
-            parts.append(f"waited for in {self.watched} together with others")
+            by = "" if self.told == self.reader else f" by thread {self.told}"
+            parts.append(f"waited for together with others{by} in {self._waits}")
         return ", ".join(parts)
 
-
-@dataclass
-class _Facts:
-    """What is known of one connection."""
-
-    accept: Call | None = None
-    readers: Counter[int] = field(default_factory=Counter)
-    passed: bool = False
-
-
-@dataclass
-class _Set:
-    """An epoll instance, or what a task lists in its poll or select."""
-
-    members: set[int] = field(default_factory=set)  # ports
-    others: bool = False  # a listener, or another descriptor that brings connections
-    edges: set[int] = field(default_factory=set)
-
-    def shared(self, port: int) -> bool:
-        """Whether the connection is waited for together with somebody else."""
-        return port in self.members and (self.others or len(self.members) > 1)
+    def _reading(self) -> str:
+        if not self.reader:
+            return "no call read from it"
+        if self.reader == self.acceptor:
+            told = "read by the same"
+        else:
+            age = "was born after the accept" if self.born_after else "was there before"
+            told = f"read by {self.reader_is} {self.reader}, which {age}"
+            if self.served > 1 and self.born_after:
+                told += f" and has served {self.served} connections"
+        return told + (f", and by {self.readers - 1} more" if self.readers > 1 else "")
 
 
 def verdicts(cast: Cast, ports: Iterable[int]) -> list[Verdict]:
     """One for each client, in the given order."""
-    return _Judge(cast).all(list(ports))
+    facts = Facts(cast)
+    return [_judge(facts, port) for port in ports]
 
 
 def summary(found: list[Verdict]) -> str:
@@ -116,114 +129,72 @@ def summary(found: list[Verdict]) -> str:
     return f"{most} ({count} of {len(found)} connections)"
 
 
-class _Judge:
-    def __init__(self, cast: Cast) -> None:
-        self.cast = cast
-        self.facts: dict[int, _Facts] = {}
-        self.sets: dict[tuple[int, str, int], _Set] = {}  # process or task, call, epoll's fd
-        self.waiting: set[int] = set()  # tasks that wait for the listener
-        self.hidden = False
-        for call in cast.in_order():
-            self._note(call)
-        self.served = Counter(
-            reader for facts in self.facts.values() for reader in facts.readers
-        )
-
-    def all(self, ports: list[int]) -> list[Verdict]:
-        found = [self._verdict(port) for port in ports]
-        # A pool that grows when it has to: its threads are born for a client, but outlive it.
-        grown = any(
-            each.model == stages.THREAD and self.served[each.reader] > 1 for each in found
-        )
-        if not grown:
-            return found
-        return [
-            Verdict(**{**vars(each), "model": stages.POOL})
-            if each.model == stages.THREAD
-            else each
-            for each in found
-        ]
-
-    def _note(self, call: Call) -> None:
-        task = self.cast.tasks[call.task]
-        port = self.cast.client(call)
-        name = call.name
-        if name == "io_uring_setup" and not call.error:
-            self.hidden = True
-        elif name in ACCEPTS:
-            self.waiting.add(call.task)
-            if port:
-                self.facts.setdefault(port, _Facts()).accept = call
-        elif PASSES in call.args and port:
-            self.facts.setdefault(port, _Facts()).passed = True
-        elif name == "epoll_ctl":
-            self._watch(call, task, port)
-        elif name in syscalls.SELECT | syscalls.POLL:
-            self._list(call)
-        elif name in syscalls.RECEIVE and port and (call.value or 0) > 0:
-            self.facts.setdefault(port, _Facts()).readers[call.task] += 1
-
-    def _watch(self, call: Call, task: Task, port: int) -> None:
-        if "EPOLL_CTL_DEL" in call.args or call.error:
-            return
-        instance = self.sets.setdefault((task.process, "epoll", call.fd or 0), _Set())
-        if port:
-            instance.members.add(port)
-            (instance.edges.add if "EPOLLET" in call.args else instance.edges.discard)(port)
-        elif any(socket.listens for socket in call.sockets) or "<UNIX" in call.args:
-            instance.others = True
-
-    def _list(self, call: Call) -> None:
-        kind = "select" if call.name in syscalls.SELECT else "poll"
-        listed = self.sets.setdefault((call.task, kind, 0), _Set())
-        peers = {socket.peer for socket in call.sockets if socket.peer}
-        listens = any(socket.listens for socket in call.sockets)
-        # Waiting for one connection alone, with a timeout, is blocking on it, and no loop.
-        if listens or len(peers) > 1:
-            listed.members |= peers
-            listed.others |= listens
-
-    def _watched(self, port: int, reader: Task) -> tuple[str, str]:
-        for (owner, kind, _), each in self.sets.items():
-            if owner in (reader.process, reader.number) and each.shared(port):
-                trigger = EDGE if port in each.edges else LEVEL
-                return kind, trigger if kind == "epoll" else ""
-        return "", ""
-
-    def _verdict(self, port: int) -> Verdict:
-        facts = self.facts.get(port)
-        if facts is None or facts.accept is None or not facts.readers:
-            accepted = facts.accept.task if facts and facts.accept else 0
-            return Verdict(port, HIDDEN if self.hidden else UNSEEN, accepted)
-        acceptor = self.cast.tasks[facts.accept.task]
-        reader = self.cast.tasks[facts.readers.most_common(1)[0][0]]
-        watched, trigger = self._watched(port, reader)
-        same_process = acceptor.process == reader.process
-        after = reader.born > facts.accept.start + facts.accept.seconds - 1e-6
-        if facts.passed:
-            model = stages.HANDOVER
-        elif reader is not acceptor:
-            model = _of_two(same_process, after)
-        else:
-            model = self._of_one(acceptor, watched)
-        return Verdict(
-            port, model, acceptor.number, reader.number,
-            "" if reader is acceptor else "thread" if same_process else "process",
-            after, watched, trigger, facts.passed,
-        )  # fmt: skip
-
-    def _of_one(self, acceptor: Task, watched: str) -> str:
-        """The model of a connection that is read by whoever accepted it."""
-        rivals = {self.cast.tasks[task].process for task in self.waiting}
-        if len(rivals) > 1:
-            return PREFORK
-        if len(self.waiting) > 1:
-            return PRETHREAD
-        return watched or stages.ITERATIVE
+def _judge(facts: Facts, port: int) -> Verdict:
+    """The verdict on one connection. Who read it in several ways did it in none of ours."""
+    it = facts.connections.get(port, Connection(port))
+    if it.accept is None or not it.readers:
+        acceptor = it.accept.task if it.accept else 0
+        return Verdict(port, HIDDEN if facts.hidden else UNSEEN, acceptor)
+    readers = [facts.cast.tasks[task] for task, _ in it.readers.most_common()]
+    found = [_judge_reader(facts, it, it.accept, reader) for reader in readers]
+    ways = {each.model for each in found}
+    return found[0] if len(ways) == 1 else replace(found[0], model=OTHER)
 
 
-def _of_two(same_process: bool, after: bool) -> str:
-    """The model of a connection that one task accepted and another one reads."""
-    if not same_process:
-        return stages.FORK if after else UNSEEN
-    return stages.THREAD if after else stages.POOL
+def _judge_reader(facts: Facts, it: Connection, accept: Call, reader: Task) -> Verdict:
+    """The verdict as if this were the only one who reads from the connection."""
+    acceptor = facts.cast.tasks[accept.task]
+    same_process = acceptor.process == reader.process
+    told = facts.told(it, reader)
+    passed = reader.process in it.received and not same_process
+    after = reader.born > accept.end - 1e-6  # strace cuts off what is below a microsecond
+    if reader is acceptor:
+        model = _of_one(facts, it, acceptor, told)
+    elif same_process:
+        model = _of_threads(facts, reader, told, after)
+    else:
+        model = _of_processes(facts, reader, passed, after)
+    return Verdict(
+        it.port, model, acceptor.number, reader.number,
+        reader_is="" if reader is acceptor else "thread" if same_process else "process",
+        born_after=after,
+        watched=told[0].kind if told else "",
+        trigger=", then ".join(dict.fromkeys(each.trigger for each in told if each.trigger)),
+        passed=passed,
+        told=told[0].task if told else 0,
+        readers=len(it.readers),
+        served=facts.served[reader.number],
+        rivals=facts.rivals(acceptor),
+        met=it.met and reader is acceptor and not told,
+    )  # fmt: skip
+
+
+def _of_one(facts: Facts, it: Connection, acceptor: Task, told: list[Told]) -> str:
+    """The model of a connection that is read by whoever accepted it."""
+    if facts.is_prefork(acceptor):
+        return PREFORK
+    if facts.rivals(acceptor) > 1:
+        return PRETHREAD
+    if told:
+        return told[0].kind
+    if facts.hidden:
+        return HIDDEN
+    return OTHER if it.met else stages.ITERATIVE
+
+
+def _of_threads(facts: Facts, reader: Task, told: list[Told], after: bool) -> str:
+    """The model of a connection that one thread accepted and another one reads."""
+    if told and told[0].task != reader.number:
+        return DISPATCH
+    # A pool that grows when it has to: its threads are born for a client, but outlive it. And who
+    # reads from one connection only is no loop, whatever it asks.
+    if after and not facts.has_grown(reader.process):
+        return stages.THREAD
+    return LOOPS if told else stages.POOL
+
+
+def _of_processes(facts: Facts, reader: Task, passed: bool, after: bool) -> str:
+    """The model of a connection that one process accepted and another one reads."""
+    if passed:
+        return stages.HANDOVER
+    return stages.FORK if after and facts.served[reader.number] == 1 else OTHER

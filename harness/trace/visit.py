@@ -2,70 +2,167 @@
 
 from __future__ import annotations
 
+import contextlib
+import select
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
 
+from harness.clock import ExpiredError, happens
+from harness.instruments import frozen
+from harness.server import Server
+from harness.trace import barriers
 from harness.trace.recording import Visitor
-from harness.trace.scenarios import Script
+from harness.trace.scenarios import Scenario, Script
+from harness.trace.victim import Killer
 
 _PIECE = 65536
+_HEAD_START = 0.05  # seconds; all threads stand ready then
+_NAP = 0.02
+_LOOK_AHEAD = 5.0  # milliseconds before its time, a client looks whether it may come
 
 
-def visit(scripts: Sequence[Script], port: int) -> tuple[float, list[Visitor]]:
-    """Run all scripts against 127.0.0.1:`port`; when it began (Unix time), and what they met.
+class Visit:
+    """All clients of a scenario at a server. Times in seconds from `zero`, which is Unix time."""
 
-    The times of the visitors count from that moment.
-    """
-    zero = time.time() + 0.05  # all threads stand ready then
-    visitors = [Visitor(script.name, 0, 0.0) for script in scripts]
-    threads = [
-        threading.Thread(target=_follow, args=(script, port, zero, visitor), daemon=True)
-        for script, visitor in zip(scripts, visitors, strict=True)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return zero, visitors
+    def __init__(self, scenario: Scenario, server: Server) -> None:
+        self.scenario, self.server = scenario, server
+        self.visitors = [Visitor(script.name, 0, 0.0) for script in scenario.scripts]
+        self.zero = time.time() + _HEAD_START
+        self._killer = (
+            Killer(scenario, server, self.visitors, self.zero) if scenario.kills else None
+        )
+        self._remarks: dict[str, str] = {}  # by client
+        self._ended = ""
+
+    def run(self) -> None:
+        """Let them come, and wait for the last one. Whatever the server does, this ends."""
+        threads = [
+            threading.Thread(target=_Client(self, script, visitor).follow, daemon=True)
+            for script, visitor in zip(self.scenario.scripts, self.visitors, strict=True)
+        ]
+        for thread in threads:
+            thread.start()
+        if self._killer:
+            self._killer.strike()
+        for thread in threads:
+            thread.join()
+        if not self.server.alive():
+            self._ended = f"the server has ended: {self.server.end_text()}"
+
+    @property
+    def moment(self) -> float | None:
+        """When somebody was killed."""
+        return self._killer.moment if self._killer else None
+
+    @property
+    def note(self) -> str:
+        """What else there is to say of it, in a line."""
+        told = [self._killer.note] if self._killer else []
+        told += [self._remarks[each.name] for each in self.visitors if each.name in self._remarks]
+        return "; ".join(filter(None, [*told, self._ended]))
+
+    def now(self) -> float:
+        return time.time() - self.zero
+
+    def due(self, at: float) -> float:
+        """When that is to happen which the script wants `at` milliseconds after the start."""
+        return at / 1000 + (self._killer.late(at) if self._killer else 0.0)
+
+    def is_turn_of(self, visitor: Visitor) -> bool:
+        """Whether whoever comes before it has: on a busy machine a thread may be late."""
+        before = self.visitors[: self.visitors.index(visitor)]
+        return all(each.sent or each.outcome for each in before)
+
+    def has_read(self, at: float) -> bool:
+        return barriers.has_read(self.server, self.scenario.scripts, self.visitors, at)
+
+    def gives_up(self, visitor: Visitor) -> None:
+        """Note what the kernel still holds for a client that has lost its patience."""
+        visitor.unread = barriers.unread(self.server, visitor)
+        if visitor.unread:
+            where = barriers.sleeps_in(self.server)
+            asleep = f", and the server sleeps in {where}" if where else ""
+            told = f"{visitor.unread:,} bytes of {visitor.name} lie unread{asleep}"
+            self._remarks[visitor.name] = told
 
 
-def _follow(script: Script, port: int, zero: float, visitor: Visitor) -> None:
-    def now() -> float:
-        return time.time() - zero
+class _Client:
+    def __init__(self, visit: Visit, script: Script, visitor: Visitor) -> None:
+        self.visit, self.script, self.visitor = visit, script, visitor
+        self.socket = socket.socket()
 
-    def wait_until(at: float) -> None:
-        time.sleep(max(0.0, at - now()))
+    def follow(self) -> None:
+        with self.socket:
+            self._wait(self.script.at - _LOOK_AHEAD)
+            happens(lambda: self.visit.is_turn_of(self.visitor), barriers.SECONDS)
+            if self.visit.scenario.calm:
+                happens(lambda: barriers.sleeps(self.visit.server), barriers.SECONDS)
+            self._wait(self.script.at)
+            self.visitor.start = self.visit.now()
+            try:
+                self.visitor.outcome = self._talk()
+            except ConnectionRefusedError:
+                self.visitor.outcome = "refused"
+            except ConnectionError:
+                self.visitor.outcome = "reset"
+            except TimeoutError:
+                self.visitor.outcome = "gave up"
+            if not self.visitor.outcome.isdigit():
+                self.visitor.end = self.visit.now()
+            if self.visitor.outcome == "gave up":
+                self.visit.gives_up(self.visitor)
 
-    with socket.socket() as client:
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        wait_until(script.at / 1000)
-        visitor.start = now()
-        try:
-            client.connect(("127.0.0.1", port))
-            visitor.port = client.getsockname()[1]
-            for at, data in script.sends:
-                wait_until(at / 1000)
-                client.sendall(data)
-                visitor.sent.append((now(), len(data)))
-            visitor.whole = now()
-            client.settimeout(script.patience / 1000)
-            visitor.outcome = _receive(client, visitor, now)
-        except ConnectionError:
-            visitor.outcome = "reset"
-        except TimeoutError:
-            visitor.outcome = "gave up"
-        if visitor.outcome != "closed" and visitor.end:
+    def _talk(self) -> str:
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.settimeout(self.script.patience / 1000)
+        self.socket.bind(("127.0.0.1", 0))  # so it is known by its port even if it gets nowhere
+        self.visitor.port = self.socket.getsockname()[1]
+        self.socket.connect(("127.0.0.1", self.visit.server.port))
+        for number, (at, data) in enumerate(self.script.sends):
+            if self._wait(at, connected=True):
+                return self._receive()  # it was answered, or left, before it had said all
+            if self.script.stepwise:
+                self._send_stepwise(number, at, data)
+            else:
+                self.socket.sendall(data)
+            self.visitor.sent.append((self.visit.now(), len(data)))
+        self.visitor.whole = self.visit.now()
+        return self._receive()
+
+    def _wait(self, at: float, *, connected: bool = False) -> bool:
+        """Wait for a moment of the script; whether the server said something before."""
+        while (left := self.visit.due(at) - self.visit.now()) > 0:
+            if not connected:
+                time.sleep(min(left, _NAP))
+            elif select.select([self.socket], [], [], min(left, _NAP))[0]:
+                return True
+        return False
+
+    def _send_stepwise(self, number: int, at: float, data: bytes) -> None:
+        server = self.visit.server
+        if number:
+            happens(lambda: barriers.sleeps(server), barriers.SECONDS)
+            self.socket.sendall(data)
             return
-        visitor.end = now()
+        happens(lambda: self.visit.has_read(at), barriers.SECONDS)
+        with contextlib.suppress(ExpiredError), frozen(server):
+            self.socket.sendall(data)
+            happens(
+                lambda: barriers.unread(server, self.visitor) >= len(data), barriers.SECONDS
+            )
 
-
-def _receive(client: socket.socket, visitor: Visitor, now: Callable[[], float]) -> str:
-    """Read until the server closes: the reply's status, or "closed" if there was no reply."""
-    reply = b""
-    while data := client.recv(_PIECE):
-        visitor.end = now()
-        visitor.first = visitor.first or visitor.end
-        reply += data[: max(0, 16 - len(reply))]
-    return reply[9:12].decode(errors="replace") if reply.startswith(b"HTTP/1.") else "closed"
+    def _receive(self) -> str:
+        """Read until the server closes: the reply's status, or "closed" if there was none."""
+        reply = b""
+        deadline = self.visit.now() + self.script.patience / 1000
+        while True:
+            self.socket.settimeout(max(0.001, deadline - self.visit.now()))
+            data = self.socket.recv(_PIECE)
+            if not data:
+                break
+            self.visitor.end = self.visit.now()
+            self.visitor.first = self.visitor.first or self.visitor.end
+            reply += data[: max(0, 16 - len(reply))]
+        status = reply[9:12].decode(errors="replace")
+        return status if reply.startswith(b"HTTP/1.") and status.isdigit() else "closed"

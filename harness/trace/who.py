@@ -6,15 +6,15 @@ is known by the books kept here.
 
 from __future__ import annotations
 
-import heapq
 import re
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from harness.trace.calls import END, Call
+from harness import syscalls
+from harness.trace.calls import END, Call, Socket
 
 BIRTHS = frozenset({"clone", "clone3", "fork", "vfork"})
-ACCEPTS = frozenset({"accept", "accept4"})
+ACCEPTS = syscalls.ACCEPT
+COPIES = frozenset({"dup", "dup2", "dup3", "fcntl", "pidfd_getfd"})  # where they return a socket
 PASSES = "SCM_RIGHTS"
 _FLAGS = re.compile(r"flags=([A-Z_|0-9x]+)")
 
@@ -37,13 +37,6 @@ class Task:
         return self.number != self.process
 
 
-@dataclass
-class _Books:
-    """Which descriptor is whose connection, in one process."""
-
-    peers: dict[int, int] = field(default_factory=dict)
-
-
 class Cast:
     """All tasks of a recording, and the client of each of their calls."""
 
@@ -53,16 +46,25 @@ class Cast:
         }
         self.first = first
         self._births()
-        self._clients: dict[tuple[int, int], int] = {}
-        self._follow()
+        books = _Books(self)
+        for call, returns in self.moments():
+            (books.returns if returns else books.begins)(call)
+        self._clients = books.clients
 
     def client(self, call: Call) -> int:
         """The port of the client that a call is about; 0: of none, or of several."""
         return self._clients.get((call.task, call.number), 0)
 
-    def in_order(self) -> Iterator[Call]:
-        """All calls of all tasks as they began."""
-        return heapq.merge(*(task.calls for task in self.tasks.values()), key=lambda c: c.start)
+    def moments(self) -> list[tuple[Call, bool]]:
+        """Every call twice, in the order of time: as it begins, and (True) as it returns."""
+        found = [
+            (moment, call.task, call.number, returns, call)
+            for task in self.tasks.values()
+            for call in task.calls
+            for returns, moment in enumerate((call.start, round(call.end, 6)))
+        ]
+        found.sort(key=lambda each: each[:4])
+        return [(call, bool(returns)) for *_, returns, call in found]
 
     def _births(self) -> None:
         for task in self.tasks.values():
@@ -70,10 +72,10 @@ class Cast:
                 child = self.tasks.get(call.value or 0) if call.name in BIRTHS else None
                 if child:
                     child.parent, child.born = task.number, call.start
+                    # Who shares its mother's descriptors is a thread of hers, however it was made.
                     flags = _FLAGS.search(call.args)
-                    child.process = child.number
-                    if flags and "CLONE_THREAD" in flags[1]:
-                        child.process = -task.number  # known once the parent's is
+                    shares = flags is not None and "CLONE_FILES" in flags[1]
+                    child.process = -task.number if shares else child.number  # -: as the mother's
                 if call.name == END:
                     task.died, task.last_words = call.start, call.args
         for task in self.tasks.values():
@@ -84,53 +86,56 @@ class Cast:
             task = self.tasks[-task.process]
         return task.process
 
-    def _follow(self) -> None:
-        books: dict[int, _Books] = {}
-        events = self._events()
-        for call, returns in events:
-            mine = books.setdefault(self.tasks[call.task].process, _Books()).peers
-            if not returns:
-                self._begin(call, mine)
-                continue
-            self._end(call, mine, books)
 
-    def _events(self) -> Iterable[tuple[Call, bool]]:
-        """Every call twice: as it begins and as it returns, in the order of time."""
-        moments = [
-            (moment, order, call.task, call.number, call, bool(order))
-            for task in self.tasks.values()
-            for call in task.calls
-            for order, moment in enumerate((call.start, call.end))
-        ]
-        moments.sort(key=lambda each: each[:4])
-        return [(call, returns) for *_, call, returns in moments]
+class _Books:
+    """Which descriptor is whose connection, in each process, from call to call."""
 
-    def _begin(self, call: Call, mine: dict[int, int]) -> None:
-        first = call.sockets[0] if call.sockets else None
-        if call.name in ACCEPTS:
-            return
-        if first and first.fd == call.fd:
-            peer = first.peer or (0 if first.listens else mine.get(first.fd, 0))
-        elif PASSES in call.args and first:
-            peer = first.peer or mine.get(first.fd, 0)
-        elif call.name == "epoll_ctl" and first:
-            peer = first.peer or mine.get(first.fd, 0)
-        else:
-            peer = 0
-        if peer:
-            self._clients[call.task, call.number] = peer
+    def __init__(self, cast: Cast) -> None:
+        self.clients: dict[tuple[int, int], int] = {}  # by task and number of a call
+        self._tasks = cast.tasks
+        self._peers: dict[int, dict[int, int]] = {}  # by process and descriptor: the client's port
+
+    def _of(self, call: Call) -> dict[int, int]:
+        return self._peers.setdefault(self._tasks[call.task].process, {})
+
+    def begins(self, call: Call) -> None:
+        """Whoever a call names as it begins: in its first argument, or as what is sent away."""
+        mine = self._of(call)
+        if call.name in BIRTHS:
+            self._inherits(call)
+        about = self._about(call)
+        if about and not about.listens:
+            self._enter(call, about.peer or mine.get(about.fd, 0))
         if call.name == "close" and call.fd is not None:
             mine.pop(call.fd, None)
 
-    def _end(self, call: Call, mine: dict[int, int], books: dict[int, _Books]) -> None:
-        if call.name in ACCEPTS and call.made:
+    def returns(self, call: Call) -> None:
+        """Whoever gets a descriptor by a call: accepted, copied or received."""
+        mine = self._of(call)
+        if call.made and call.made.peer and call.name in ACCEPTS | COPIES:
             mine[call.made.fd] = call.made.peer
-            self._clients[call.task, call.number] = call.made.peer
-        elif call.name == "recvmsg" and PASSES in call.args and call.sockets:
-            got = call.sockets[0]
-            mine[got.fd] = got.peer
-            self._clients[call.task, call.number] = got.peer
-        elif call.name in BIRTHS and (call.value or 0) in self.tasks:
-            child = self.tasks[call.value or 0]
-            if child.process == child.number:
-                books[child.process] = _Books(dict(mine))
+            self._enter(call, call.made.peer)
+        elif call.name == "recvmsg":
+            mine |= {got.fd: got.peer for got in call.passed if got.peer}
+
+    @staticmethod
+    def _about(call: Call) -> Socket | None:
+        """The socket that a call is about as it begins, where it is about one."""
+        if call.passed:
+            return call.passed[0]
+        first = call.sockets[0] if call.sockets else None
+        if first and call.name not in ACCEPTS and (
+            first.fd == call.fd or call.name == "epoll_ctl"
+        ):
+            return first
+        return None
+
+    def _inherits(self, call: Call) -> None:
+        """A new process has a copy of its mother's descriptors."""
+        child = self._tasks.get(call.value or 0)
+        if child and child.process == child.number:
+            self._peers[child.process] = dict(self._of(call))
+
+    def _enter(self, call: Call, port: int) -> None:
+        if port:
+            self.clients[call.task, call.number] = port
