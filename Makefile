@@ -56,10 +56,9 @@ ifneq ($(words $(STAGE)),$(words $(CHOSEN)))
 $(error STAGE="$(STAGE)": there is no such stage. There are: $(STAGES))
 endif
 endif
-stage-dir = stages/$(firstword $(filter $(1) $(1)-%,$(STAGES)))
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps doctor run bench race diff format clean check $(STAGES) $(TOOLS)
+.PHONY: all help deps doctor run bench race trace diff format clean check $(STAGES) $(TOOLS)
 .PHONY: grade watch next hint try xray reset predict report
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -70,7 +69,7 @@ $(STAGES) $(TOOLS): %: $(BUILD)/bin/%
 help:  ## this list
 	@echo "make NN-name       build one server: $(STAGES)" | fold -s -w 78
 	@echo "make checkNN       grade lab NN and those before it, up to the first failure"
-	@sed -n 's/^\([a-z][a-z_]*\):.*  ## /\1\t/p' Makefile | expand -t 19 | sed 's/^/make /'
+	@sed -n 's/^\([a-z][a-z_-]*\):.*  ## /\1\t/p' Makefile | expand -t 19 | sed 's/^/make /'
 
 deps:  ## install what is missing (as root; otherwise print the line to run)
 	@setup/deps.sh
@@ -131,6 +130,7 @@ xray:  ## what my running server is: processes, threads, what they wait in [PID=
 
 #@staff
 .PHONY: handout starter docs mutants selftest test unit fuzz lint
+.PHONY: slides slides-pdf slides-pictures slides-check
 
 handout:  ## make handout OUT=DIR [LAB=05]: the student's repository; labs before LAB solved
 	@test -n "$(OUT)" || { echo 'where to? make handout OUT=DIR [LAB=05]'; exit 2; }
@@ -147,6 +147,22 @@ mutants:  ## make mutants [LAB=04]: does the grader see each seeded mistake?
 
 selftest: deps  ## all that the grader promises, proved
 	$(call lab-tool,selftest)
+
+slides:  ## make slides [DECK=06]: the lecture, a page a deck, into build/slides
+	@slides/setup.sh
+	@$(PYTHON) -m harness.slides html $(DECK)
+
+slides-pdf:  ## make slides-pdf [DECK=06]: the same as PDF, without the notes
+	@slides/setup.sh chromium
+	@$(PYTHON) -m harness.slides pdf $(DECK)
+
+slides-pictures:  ## make slides-pictures [DECK=06]: every slide as a PNG
+	@slides/setup.sh chromium
+	@$(PYTHON) -m harness.slides pictures $(DECK)
+
+slides-check: deps all  ## make slides-check [DECK=06]: is all of it to be read, and do the commands run?
+	@slides/setup.sh chromium
+	@env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL $(PYTHON) -m harness.slides check $(DECK)
 
 # With SANITIZE= it is one build that is tested; without, all that `make test` promises.
 test: deps  ## test everything, or make test STAGE=06 [SANITIZE=...]: one stage from outside
@@ -184,12 +200,14 @@ race: deps  ## make race [STAGE="02 06"]: watch servers side by side under load,
 	@$(MAKE) -sk --no-print-directory $(STAGES) $(TOOLS) || true  # what does not build takes no part
 	@$(PYTHON) -m harness.race $(if $(STAGE),--stage "$(CHOSEN)") $(ARGS)
 
-diff:  ## make diff FROM=05 TO=06: what makes one stage of the other
-	@test -n "$(FROM)" -a -n "$(TO)" || { echo 'between which? make diff FROM=05 TO=06'; exit 2; }
-	@plain() { sed -E '/^ *\/\/[@|]/d' "$$1/server.cc"; }; \
-	  from=$(call stage-dir,$(FROM)) to=$(call stage-dir,$(TO)); \
-	  diff -u --label $$from/server.cc --label $$to/server.cc <(plain $$from) <(plain $$to); \
-	  diff <(plain $$from) <(plain $$to) | grep -c '^[<>]' | sed 's/$$/ changed lines/'
+# Into build/trace: a picture of each server, a page that compares them. DIR=path: another tree's.
+trace: deps  ## make trace [STAGE="01 06"] [SCENARIO=queue] [DIR=path]: servers at work, drawn
+	@$(if $(DIR),,$(MAKE) -sk --no-print-directory $(CHOSEN) || true)  # what does not build is left out
+	@$(PYTHON) -m harness.trace $(if $(STAGE),--stage "$(CHOSEN)") $(if $(DIR),--dir "$(DIR)") \
+	  $(if $(SCENARIO),--scenario $(SCENARIO)) $(ARGS)
+
+diff:  ## make diff FROM=05 TO=06 [NAME=watch]: what makes one stage of the other
+	@$(PYTHON) -m harness.stagediff "$(FROM)" "$(TO)" $(if $(NAME),"$(NAME)")
 
 format:  ## put the C++ into the kit's form
 	clang-format -i $(SOURCES) $(HEADERS)

@@ -22,8 +22,11 @@ from harness import proc, processes
 
 COMMAND_SECONDS = 30.0
 BUILD_SECONDS = 600.0  # for what calls make
+BEFORE_STOP_SECONDS = 1.0  # between a program's first words and Ctrl-C
 LATE_SECONDS = 3.0  # what comes from the background may be a little late
-_SERVER = re.compile(r"(build/bin/|make run\b).*&\s*$")
+_SERVER = re.compile(  # it starts one, and may go on at once
+    r"(build/bin/|make run\b)[^;|&]*&(\s*\w+=\$!)?(\s*;?\s*sleep [\d.]+)?\s*$"
+)
 _CHATTER = re.compile(  # of a shell about its jobs
     r"\[\d+\]([-+]?\s.*)?|bash: line \d+: +\d+ (Killed|Terminated|Hangup|Interrupt)\b.*"
 )
@@ -89,9 +92,14 @@ def tidy(text: str) -> str:
 
 
 class Shell:
-    """A session in `folder`. A context manager: at its end nothing of it runs any more."""
+    """A session in `folder`. A context manager: at its end nothing of it runs any more.
 
-    def __init__(self, folder: Path, environment: dict[str, str] | None = None) -> None:
+    `patience`: how many times the usual limits a command may take."""
+
+    def __init__(
+        self, folder: Path, environment: dict[str, str] | None = None, patience: float = 1.0
+    ) -> None:
+        self._times = patience
         commands, self._commands = _pipe()
         self._status, status = _pipe()
         alone = isolation()
@@ -116,9 +124,9 @@ class Shell:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.wait()
-        while left := [each.pid for each in proc.all_processes() if self._is_ours(each)]:
-            for pid in left:
-                processes.kill(pid)
+        while left := self._processes():
+            for each in left:
+                processes.kill(each.pid)
             time.sleep(0.01)
         os.close(self._commands)
         os.close(self._status)
@@ -134,19 +142,42 @@ class Shell:
         A server is waited for until it listens, and who is killed, until it has ended: that is
         what somebody who types would do.
         """
-        seconds = BUILD_SECONDS if re.search(r"\bmake\b", command) else COMMAND_SECONDS
-        status = self._execute(command, seconds)
+        os.write(self._commands, command.encode() + b"\0")
+        status = self._await_status(self._patience(command))
         if _SERVER.search(command):
-            self._listen(lambda text: "listening on" in text, COMMAND_SECONDS)
-        self._listen(complete, LATE_SECONDS)
+            self._listen(lambda text: "listening on" in text, self._patience(command))
+        self._listen(complete, self._times * LATE_SECONDS)
         text, self._heard = self._text(), b""
         return status, text
+
+    def run_until_stopped(self, command: str) -> str:
+        """What a command prints before and after Ctrl-C, which it gets when it has said something
+        and a moment has passed. Hung if it says nothing, or does not end."""
+        others = {each.group for each in self._processes()}
+        # Without a terminal, a shell would end with what Ctrl-C has ended, were it not a job.
+        os.write(self._commands, f"{{ {command}\n}} & wait $!".encode() + b"\0")
+        self._listen(lambda text: bool(text.strip()), self._patience(command))
+        self._listen(lambda _: False, BEFORE_STOP_SECONDS)
+        if not self._text().strip():
+            raise Hung("says nothing that could be waited for")
+        jobs = [each for each in self._processes() if each.group not in others]
+        if job := min(jobs, key=lambda each: each.start, default=None):
+            os.killpg(job.group, signal.SIGINT)
+        self._await_status(self._patience(""))
+        text, self._heard = self._text(), b""
+        return text
+
+    def _patience(self, command: str) -> float:
+        makes = re.search(r"\bmake\b", command)
+        return self._times * (BUILD_SECONDS if makes else COMMAND_SECONDS)
+
+    def _processes(self) -> list[proc.Stat]:
+        return [each for each in proc.all_processes() if self._is_ours(each)]
 
     def _text(self) -> str:
         return tidy(self._heard.decode(errors="replace"))
 
-    def _execute(self, command: str, seconds: float) -> int:
-        os.write(self._commands, command.encode() + b"\0")
+    def _await_status(self, seconds: float) -> int:
         end = time.monotonic() + seconds
         while True:
             ready = self._wait([self._status, self._output], end)
