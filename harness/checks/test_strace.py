@@ -22,14 +22,19 @@ WAIT = ("epoll_wait", "epoll_pwait", "poll", "ppoll", "select", "pselect6")
 MISTAKES = {"EBADF", "EEXIST", "ENOTSOCK", "EFAULT", "EINVAL", "EDESTADDRREQ"}
 
 
-def traced(
-    start: Starter, log: Path, *calls: str, inject: str = "", **options: str | int
-) -> Server:
-    """A server under strace. Skips, with the reason, where that does not work."""
+def skip_where_untraceable(start: Starter) -> None:
+    """Skip, with the reason, where strace cannot watch this server."""
     if start.target.sanitizers:
         pytest.skip("sanitizers and strace get into each other's way (LeakSanitizer traces)")
     if reason := strace.unavailable():
         pytest.skip(reason)
+
+
+def traced(
+    start: Starter, log: Path, *calls: str, inject: str = "", **options: str | int
+) -> Server:
+    """A server under strace. Skips, with the reason, where that does not work."""
+    skip_where_untraceable(start)
     what = f"lets {', '.join(calls)} fail: {inject}" if inject else "watches"
     transcript.note("strace", what)
     return start(wrapper=strace.wrapper(log, *calls, inject=inject), **options)

@@ -3,27 +3,57 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
 from harness import proc, stages
-from harness.findings import expect, story
+from harness.checks.test_strace import skip_where_untraceable
+from harness.client import Client
+from harness.findings import Finding, expect, story, transcript
 from harness.fixtures import Option, Starter
 from harness.instruments import census, consumed, quiet
 from harness.message import get
 from harness.server import Server
+from harness.stages import Stage
 from harness.technique import judge
+from harness.trace import record
+from harness.trace.verdict import Verdict
+from harness.trace.witness import NamelessError, wanted, witness
 
 CLIENTS = 6
 
+_LOOP = (
+    "The descriptor of each client is among those that {0} is asked about, and is read from when "
+    "{0} has said that it is ready."
+)
+_HOW = {  # by model: what a server does whose system calls look right
+    stages.ITERATIVE: "One thread does everything: accept(2), then recv(2) and send(2) until this "
+    "client is done, then accept(2) again.",
+    stages.FORK: "After accept(2) comes fork(2). The child reads from the connection; the parent "
+    "closes its copy, and reads from none.",
+    stages.THREAD: "After accept(2) a thread is started, which reads from this connection and from "
+    "no other. The thread that accepts reads from none.",
+    stages.POOL: "The workers are started before the first client comes. The thread that accepts "
+    "puts the connection into the queue; the worker that takes it from there reads.",
+    stages.SELECT: _LOOP.format("select(2)"),
+    stages.POLL: _LOOP.format("poll(2)"),
+    stages.EPOLL: _LOOP.format("epoll_wait(2)") + " Whether that means levels or edges is said in "
+    "each epoll_ctl(2) for it: EPOLLET, in EPOLL_CTL_ADD and in every EPOLL_CTL_MOD.",
+    stages.HANDOVER: "The master accepts and passes the descriptor: sendmsg(2) with SCM_RIGHTS. A "
+    "worker that was there before gets it with recvmsg(2), and watches it in an epoll of its own.",
+}
 
-def start_for(start: Starter, **options: Option) -> Server:
+
+def start_for(
+    start: Starter, *, wrapper: tuple[str, ...] = (), **options: Option
+) -> Server:
     """A server whose numbers of threads and processes are known."""
     own_threads = "thread" in start.target.sanitizers
     if own_threads and start.target.stage.model in (stages.THREAD, stages.POOL):
         pytest.skip("ThreadSanitizer adds a thread of its own: threads cannot be counted")
     workers = {stages.POOL: 8, stages.HANDOVER: 3}.get(start.target.stage.model)
-    return start(**({"workers": workers} if workers else {}), **options)
+    return start(wrapper=wrapper, **({"workers": workers} if workers else {}), **options)
 
 
 @story(
@@ -40,6 +70,38 @@ def test_model(start: Starter) -> None:
     for client in clients if server.stage.concurrent else clients[:1]:
         client.get("/hello")
     judge(server, clients, before)
+
+
+@pytest.mark.strace
+@story(
+    expected="each connection is accepted, waited for and read in the way of the stage",
+    hint="strace shows for each connection who accepted it, who read from it, and in which call it "
+    "was waited for.",
+    try_it="make trace STAGE=NN",
+)
+def test_system_calls_agree(start: Starter, tmp_path: Path) -> None:
+    """the system calls of each connection show the model, too"""
+    skip_where_untraceable(start)
+    transcript.note("strace", "watches")
+    server = start_for(start, wrapper=record.wrapper(tmp_path))
+    try:
+        _all_fit(server.stage, witness(server, tmp_path))
+    except NamelessError:
+        pytest.skip("strace cannot tell whose connection a descriptor is on this machine")
+    finally:
+        server.sweep()  # how it ends is another check's business
+
+
+def _all_fit(stage: Stage, found: dict[Client, Verdict]) -> None:
+    others = {client: each for client, each in found.items() if not each.fits(stage)}
+    if others:
+        client, each = next(iter(others.items()))
+        raise Finding(
+            f"{client} was {each.evidence()}: {each} "
+            f"({len(others)} of {len(found)} connections are not handled as they should be)",
+            expected=wanted(stage),
+            hint=_HOW[stage.model],
+        )
 
 
 @pytest.mark.only(stages.POOL)

@@ -30,9 +30,11 @@ STAFF_MODULES = (
     "starter",
 )  # fmt: skip
 _TOP = re.compile(r"Makefile|pyproject\.toml|\.clang-format|\.gitignore|LICENSE.*")
-_LABS = re.compile(r"labs/(\d\d-[^/]+/(README\.md|lab\.toml)|(?!README\.)[^/]+\.(md|toml))")
+_LABS = re.compile(
+    r"labs/(\d\d-[^/]+/(README\.md|lab\.toml|trace\.svg)|(?!README\.)[^/]+\.(md|toml))"
+)
 _NOT = re.compile(
-    r"common/tests/.*|harness/tests/.*|setup/test\.sh"
+    r"common/tests/.*|harness/tests/.*|harness/slides/.*|setup/test\.sh"
     rf"|harness/lab/({'|'.join(STAFF_MODULES)})\.py"
 )
 _OWN = "labs/handout/"  # what is only in the handout, at its top

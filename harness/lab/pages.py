@@ -1,6 +1,7 @@
-"""The parts of the labs' pages that are made from lab.toml and mutants.toml.
+"""What of the labs' pages is made: from lab.toml and mutants.toml, and pictures of recorded traces.
 
-They stand between `<!-- NAME -->` and `<!-- end -->`; `python3 -m harness.lab pages` renews them.
+Parts of a text stand between `<!-- NAME -->` and `<!-- end -->`; `python3 -m harness.lab pages`
+renews all.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from pathlib import Path
 from harness.lab import labs, mutants, show
 from harness.lab.labs import KIT, Lab
 from harness.lab.result import Verdict
+from harness.trace import recording, svg, telling
 
 OVERVIEW = KIT / "labs" / "README.md"
+RECORDINGS = KIT / "slides" / "traces"
 MESSAGES = KIT / "labs" / "messages.json"  # what the grader said of each mutant, when last asked
 SAMPLES = 10
 _PART = r"(<!-- {} -->\n).*?(<!-- end -->)"
-_VOLATILE = re.compile(r"\b(pid |port |process |processes \[?|child |worker )?\d{4,}\b")
+_VOLATILE = re.compile(r"\b(pid |port |process |processes \[?|child |worker |thread )?\d{4,}\b")
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -28,19 +31,23 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write all generated parts."""
+    """Write all that is made."""
     if arguments.ask:
         ask(arguments.jobs)
     for path, text in _fresh():
-        if path.read_text() != text:
+        if _old(path) != text:
             path.write_text(text)
             print(f"renewed {path.relative_to(KIT)}")
     return 0
 
 
 def stale() -> list[str]:
-    """The pages whose generated parts are not those of today."""
-    return [str(path.relative_to(KIT)) for path, text in _fresh() if path.read_text() != text]
+    """The files that are not as they would be made today."""
+    return [str(path.relative_to(KIT)) for path, text in _fresh() if _old(path) != text]
+
+
+def _old(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
 
 
 def rubric(lab: Lab) -> str:
@@ -55,6 +62,9 @@ def _fresh() -> Iterator[tuple[Path, str]]:
         path = lab.directory / "README.md"
         if path.exists():
             yield path, _filled(path.read_text(), "rubric", rubric(lab))
+        recorded = RECORDINGS / f"{lab.name}.json"
+        if recorded.exists():
+            yield lab.directory / "trace.svg", svg.draw(telling.tell(recording.load(recorded)))
     if OVERVIEW.exists():
         text = _filled(OVERVIEW.read_text(), "labs", _table_of_labs())
         text = _filled(text, "mutants", _table_of_mutants())

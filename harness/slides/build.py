@@ -26,7 +26,8 @@ b {{ font-weight: 600; margin-right: 0.8em }}
 small {{ color: #55606a }}
 </style>
 <h1>C10K Lab: the lecture</h1>
-<p>In this order, from top to bottom. <kbd>f</kbd> is full screen, <kbd>p</kbd> opens the lecturer's view.</p>
+<p>In this order, from top to bottom.
+<kbd>f</kbd> is full screen, <kbd>p</kbd> opens the lecturer's view.</p>
 <ol>
 {rows}
 </ol>
@@ -64,7 +65,7 @@ def index() -> Path:
 def row(deck: Deck, styles: dict[str, Any]) -> str:
     stage = deck.settings.get("stage", "")
     colour = look(styles, stage)["light"] if stage else styles["page"]["ink"]["light"]
-    facts = [f"{deck.slides} slides"]
+    facts = [f"{deck.slides} slide{'s' * (deck.slides != 1)}"]
     if minutes := deck.settings.get("minutes"):
         facts.append(f"{minutes} minutes")
     title, about = (html.escape(deck.settings.get(key, "")) for key in ("title", "description"))

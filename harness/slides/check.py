@@ -63,8 +63,8 @@ def _sum(decks: list[Deck], slides: int, shown: int, problems: int, seconds: flo
     typed = sum(len(commands.commands(deck)) for deck in decks)
     elsewhere = sum(map(console.elsewhere, decks))
     return (
-        f"slides: {len(decks)} decks, {slides} slides, {typed} commands, {shown} lines of terminals "
-        f"as shown ({elsewhere} terminals are of another machine), {problems} problems; "
+        f"slides: {len(decks)} decks, {slides} slides, {typed} commands, {shown} lines of "
+        f"terminals as shown ({elsewhere} terminals are of another machine), {problems} problems; "
         f"{seconds:.0f} s"
     )
 

@@ -65,7 +65,7 @@ class Outcome:
 
 
 def run_all(deck: Deck, kit: Path = KIT) -> Outcome:
-    """Types all commands in a copy of the tree; then every line of a terminal must have been seen."""
+    """Types all commands in a copy of the tree; every line of a terminal must have been seen."""
     began = time.monotonic()
     outcome = Outcome([])
     with tempfile.TemporaryDirectory(prefix="c10k-slides-") as place:
@@ -78,7 +78,7 @@ def run_all(deck: Deck, kit: Path = KIT) -> Outcome:
 
 
 class _Lecture:
-    """Goes through a deck slide by slide: types what the notes say, compares what the slide shows."""
+    """Goes through a deck slide by slide: types what the notes say, compares what it shows."""
 
     def __init__(self, deck: Deck, shell: Shell, outcome: Outcome) -> None:
         self.deck, self.shell, self.outcome = deck, shell, outcome

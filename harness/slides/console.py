@@ -1,9 +1,9 @@
 """What a slide shows of a terminal: found, and compared with what was printed.
 
-Every line of a ```console block must have been printed by a command of the deck's notes, that slide's
-or earlier ones; a `$ command` in it must be one of the notes. Digits stand for any digits, blanks for
-any blanks, `...` for anything. What a machine with the kit's packages cannot print is shown as
-```console elsewhere.
+Every line of a ```console block must have been printed by a command of the deck's notes, that
+slide's or earlier ones; a `$ command` in it must be one of the notes. Digits stand for any digits,
+blanks for any blanks, `...` for anything. What a machine with the kit's packages cannot print is
+shown as ```console elsewhere.
 """
 
 from __future__ import annotations
@@ -127,4 +127,5 @@ def _nearest(text: str, known: list[str]) -> str:
     def letters(other: str) -> float:
         return difflib.SequenceMatcher(None, text, other, False).quick_ratio()
 
-    return max(dict.fromkeys(known), key=lambda other: (likeness(other), letters(other)), default="")
+    unlike = list(dict.fromkeys(known))
+    return max(unlike, key=lambda other: (likeness(other), letters(other)), default="")

@@ -16,7 +16,7 @@ from harness.slides.code import DROPPED, fence, hunks, without_comments
 from harness.slides.deck import DeckError, Info
 
 MESSAGES = "labs/messages.json"
-COLUMNS = 92  # of a message on a slide
+COLUMNS = 100  # of a message on a slide
 _INDENT = 13  # of what stands behind a message's labels
 _PROSE = ("case", "expected", "actual", "x-ray", "hint")
 

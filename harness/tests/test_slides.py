@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,61 +10,12 @@ import pytest
 from harness.slides import deck as decks
 from harness.slides import fill, numbers
 from harness.slides.deck import KIT, DeckError
-
-STAGE = "stages/06-epoll-lt/server.cc"
-COPIED = [
-    "stages/05-poll/server.cc", STAGE, "labs/06-epoll-lt/mutants.toml", "labs/messages.json",
-    "harness/bench/report/colours.json",
-]  # fmt: skip
-CELLS = [
-    ("01-fork", 206.0, None, ""),
-    ("02-thread", 51.6, 13.6, ""),
-    ("04-select", None, None, "select: descriptors end at 1,023"),
-]
+from harness.tests.lecture import STAGE, change, fence, filled, refused, small
 
 
 @pytest.fixture
 def kit(tmp_path: Path) -> Path:
-    """A small tree: two stages, a lab, a results file with numbers that never were measured."""
-    for path in COPIED:
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(KIT / path, tmp_path / path)
-    cells = [
-        {"server": server, "load": load, "limit": limit, "failed": "",
-         "summary": {"cpu_us": cpu, "pss_kib_per_connection": kib}}
-        for load in ("close-10", "close-100") for server, cpu, kib, limit in CELLS
-    ]  # fmt: skip
-    loads = [
-        {"name": f"close-{x}", "series": "close", "x": x, "title": "a load", "unit": "clients"}
-        for x in (10, 100)
-    ]
-    machine = {"date": "2031-05-04T00:00:00", "cpu": "a CPU", "cpus": 2, "kernel": "6.1.0-x"}
-    results = {"machine": machine, "loads": loads, "cells": cells, "held": []}
-    (tmp_path / "measured").mkdir()
-    (tmp_path / "measured/2031-05-04.json").write_text(json.dumps(results))
-    (tmp_path / "measured/2031-05-04-again.json").write_text("{}")
-    return tmp_path
-
-
-def filled(kit: Path, text: str, settings: str = "title: A deck\nstage: 06-epoll-lt\n") -> str:
-    deck = decks.parse("slides/decks/x.md", f"---\n{settings}---\n\n{text}\n")
-    return fill.filled(deck, kit, kit / "work")
-
-
-def fence(what: str) -> str:
-    return f"## Slide\n\n```{what}\n```\n"
-
-
-def refused(kit: Path, text: str) -> str:
-    with pytest.raises(DeckError) as caught:
-        filled(kit, text)
-    return str(caught.value)
-
-
-def change(kit: Path, path: str, old: str, new: str) -> None:
-    text = (kit / path).read_text()
-    assert old in text
-    (kit / path).write_text(text.replace(old, new))
+    return small(tmp_path)
 
 
 # --- code -------------------------------------------------------------------------------------
@@ -202,7 +152,8 @@ def test_numbers_toml_names_the_results(kit: Path) -> None:
         ("p50_us", 999.9, "1.0 ms"), ("p99_us", 1_234_567, "1.2 s"),
         ("per_second", 149_885, "150,000/s"), ("per_second", 1_527_920, "1.5 million/s"),
         ("pss_kib_per_connection", 0.293, "0.29 KiB"), ("pss_kib", 4896, "4.8 MiB"),
-        ("syscalls", 2.012, "2.0"), ("client_busy", 0.983, "98 %"),
+        ("syscalls", 2.012, "2.0"), ("client_busy", 0.983, "98 %"), ("syscalls", 0.0, "0"),
+        ("switches", 0.00027, "less than 0.01"), ("switches", 0.0067, "0.0067"),
     ],
 )  # fmt: skip
 def test_how_figures_are_written(figure: str, value: float, shown: str) -> None:
@@ -266,7 +217,8 @@ def test_a_trace_that_was_not_recorded(kit: Path) -> None:
 
 
 def test_the_front_matter(kit: Path) -> None:
-    text = filled(kit, "# Title")
+    text = filled(kit, "# Title", "title: A deck\nstage: 06-epoll-lt\nminutes: 25\n")
+    assert "minutes" not in text
     assert 'title: "A deck"' in text and "theme: c10k" in text
     assert "section { --stage: #2f97d4; --badge: '6'; }" in text
     assert "--badge: none" in filled(kit, "# Title", "title: Opening\n")
@@ -281,11 +233,12 @@ def test_what_is_malformed_is_said_with_its_line(kit: Path) -> None:
 
 def test_decks_are_chosen_by_number_or_name(kit: Path) -> None:
     (kit / "slides/decks").mkdir(parents=True)
-    for name in ("05-poll", "06-epoll-lt", "opening"):
+    for name in ("05-poll", "06-epoll-lt", "closing", "opening"):
         (kit / f"slides/decks/{name}.md").write_text("")
     assert [path.stem for path in decks.chosen("06 opening", kit)] == ["06-epoll-lt", "opening"]
-    assert len(decks.chosen("", kit)) == 3
-    with pytest.raises(DeckError, match="there is no deck 7; there are: 05-poll"):
+    in_order = [path.stem for path in decks.chosen("", kit)]
+    assert in_order == ["opening", "05-poll", "06-epoll-lt", "closing"]
+    with pytest.raises(DeckError, match="there is no deck 7; there are: opening 05-poll"):
         decks.chosen("7", kit)
 
 

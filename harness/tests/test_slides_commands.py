@@ -21,7 +21,7 @@ def told(tmp_path: Path, *notes: str) -> list[str]:
     kit = tmp_path / "kit"
     kit.mkdir(exist_ok=True)
     (kit / "note.txt").write_text("hello\n")
-    return commands.run_all(deck(*notes), kit)
+    return commands.run_all(deck(*notes), kit).complaints
 
 
 def test_commands_of_all_notes() -> None:

@@ -179,6 +179,8 @@ class _Drawn:
             birth = next((c for c in mother.calls if c.name in BIRTHS and c.start == task.born))
             first = task.calls[0].start if task.calls else birth.end
             client = next(filter(None, map(self.client, task.calls)), "")
+            if not any(self.client(c) == client and c.start < birth.start for c in mother.calls):
+                client = ""  # it serves that one, but was not born for it
             kind = THREAD if task.is_thread else FORK
             arrows.append(Arrow(kind, mother.number, birth.start, task.number, first, client))
         return arrows
