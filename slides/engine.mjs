@@ -73,6 +73,19 @@ function codeBlock(token) {
 const TYPES = { ".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp" };
 
 const isTrace = (source) => source.startsWith("img/trace-");
+const TALL = 620; // of this height a trace would be drawn too small
+const TITLE = 44; // pixels at its top that say what the slide says as well
+const TITLE_PARTS =
+  /<rect [^>]*class="badge"[^>]*\/>|<text [^>]*class="(?:number|name|soft idea)"[^>]*>[^<]*<\/text>/g;
+
+// A trace in larger type; a tall one without its title.
+function seenFromAfar(svg) {
+  const large = svg.replace(/font-size: 16px/g, "font-size: 17.5px");
+  const [, width, height] = large.match(/viewBox="0 0 ([\d.]+) ([\d.]+)"/) || [];
+  if (!(height > TALL)) return large;
+  const box = `viewBox="0 ${TITLE} ${width} ${height - TITLE}"`;
+  return large.replace(/viewBox="[^"]*"/, box).replace(TITLE_PARTS, "");
+}
 
 function picture(folder, source, alt) {
   if (/^\w+:/.test(source) && !source.startsWith("data:"))
@@ -83,7 +96,7 @@ function picture(folder, source, alt) {
   const type = extname(path);
   if (type === ".svg") {
     let svg = readFileSync(path, "utf8");
-    if (isTrace(source)) svg = svg.replace(/font-size: 16px/g, "font-size: 17.5px"); // seen from afar
+    if (isTrace(source)) svg = seenFromAfar(svg);
     return embedded(svg, alt, { most: Number(most) || Infinity });
   }
   if (!TYPES[type]) throw new Error(`${name}: not a picture that can be shown`);
