@@ -29,6 +29,7 @@ TESTS  := $(wildcard common/tests/*.cc)
 FUZZ   := common/tests/fuzz/session_fuzz.cc
 SOURCES += $(TESTS) $(FUZZ)
 HEADERS += $(wildcard common/tests/*/*.hh)
+EXAMPLES := $(wildcard slides/examples/*)
 #@end
 
 # Half-written code leaves names unused: that is worth a warning, and no reason not to try it. A
@@ -202,19 +203,21 @@ race: deps  ## make race [STAGE="02 06"]: watch servers side by side under load,
 
 # Into build/trace: a picture of each server, a page that compares them. DIR=path: another tree's.
 trace: deps  ## make trace [STAGE="01 06"] [SCENARIO=queue] [DIR=path]: servers at work, drawn
-	@$(if $(DIR),,$(MAKE) -sk --no-print-directory $(CHOSEN) || true)  # what does not build is left out
-	@$(PYTHON) -m harness.trace $(if $(STAGE),--stage "$(CHOSEN)") $(if $(DIR),--dir "$(DIR)") \
+	@$(if $(DIR)$(filter herd,$(SCENARIO)),,$(MAKE) -sk --no-print-directory $(CHOSEN) || \
+	  echo 'trace: what does not build is shown as it was last built, or left out' >&2)
+	@$(PYTHON) -m harness.trace $(if $(STAGE),--stage "$(CHOSEN)") \
+	  $(if $(DIR),--dir "$(DIR)",--bin-dir $(BUILD)/bin) \
 	  $(if $(SCENARIO),--scenario $(SCENARIO)) $(ARGS)
 
 diff:  ## make diff FROM=05 TO=06 [NAME=watch]: what makes one stage of the other
 	@$(PYTHON) -m harness.stagediff "$(FROM)" "$(TO)" $(if $(NAME),"$(NAME)")
 
 format:  ## put the C++ into the kit's form
-	clang-format -i $(SOURCES) $(HEADERS)
+	clang-format -i $(SOURCES) $(HEADERS) $(EXAMPLES)
 
 #@staff
 lint: compile_commands.json  ## clang-tidy, clang-format and flake8: nothing to say means clean
-	clang-format --dry-run --Werror $(SOURCES) $(HEADERS)
+	clang-format --dry-run --Werror $(SOURCES) $(HEADERS) $(EXAMPLES)
 	$(PYTHON) -m flake8 harness
 	printf '%s\n' $(COMMON) $(wildcard stages/*/*.cc) | xargs -P$$(nproc) -n1 clang-tidy --quiet -p .
 #@end

@@ -13,8 +13,6 @@ import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import pytest
-
 Marker = Callable[[Callable[..., object]], Callable[..., object]]
 
 _LABEL_WIDTH = 10
@@ -70,6 +68,8 @@ def expect(condition: object, actual: str, *, expected: str = "", hint: str = ""
 
 def story(*, expected: str, hint: str, try_it: str = "") -> Marker:
     """Mark a check with what it expects, a hint that teaches, and one command to try."""
+    import pytest  # here only: to draw, or to trace, takes no pytest
+
     return pytest.mark.story(expected=expected, hint=hint, try_it=try_it)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +18,7 @@ if TYPE_CHECKING:  # imported where they are needed: to draw takes none of that
     from harness.trace.scenarios import Scenario
     from harness.trace.takes import Take
 
-CANNOT_RUN, USAGE = 1, 2
+CANNOT_RUN, USAGE, INTERRUPTED = 1, 2, 130
 KIT = Path(__file__).resolve().parents[2]
 
 
@@ -25,7 +27,8 @@ class UsageError(ValueError):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0: all is drawn; 1: nothing can be traced or read, or a server does not start; 2: usage."""
+    """0: all is drawn; 1: nothing can be traced or read, or a server does not start; 2: usage;
+    130: interrupted."""
     options = _parser().parse_args(arguments)
     try:
         if options.draw:
@@ -36,8 +39,13 @@ def main(arguments: list[str] | None = None) -> int:
     except UsageError as error:
         _complain(str(error))
         return USAGE
-    except (recording.RecordingError, OSError) as error:
+    except recording.RecordingError as error:
         return _complain(str(error))
+    except OSError as error:
+        return _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        return INTERRUPTED
 
 
 def _complain(why: str) -> int:
@@ -70,8 +78,10 @@ def _write(path: Path, text: str) -> None:
 
 
 def _trace(options: argparse.Namespace) -> int:
+    from harness import processes
     from harness.findings import Finding
     from harness.trace import page
+    from harness.trace.failures import Failures
     from harness.trace.record import record
     from harness.trace.scenarios import SCENARIOS
     from harness.trace.takes import TakesError
@@ -85,15 +95,21 @@ def _trace(options: argparse.Namespace) -> int:
     if why := strace.unavailable():
         return _complain(f"{why}: {_remedy(why)}")
     if not takes:
-        return _complain(f"there is no server in {_bin_dir(options)}: make")
+        there = f"make -C {options.dir}" if options.dir and options.dir.is_dir() else "make"
+        return _complain(f"there is no server in {_bin_dir(options)}: {there}")
     out = options.out or Path("build/trace")
-    recordings, failed = [], False
+    for folder in filter(None, (out, options.save)):
+        _require_writable(folder)
+    processes.become_subreaper()  # then not even a tracer's zombie is left
+    recordings, failures = [], Failures()
     for take in takes:
+        failures.before()
         try:
             made = record(take)
         except Finding as finding:
-            failed = bool(_complain(f"{take.name}: {finding.actual}"))
+            failures.add(take.name, finding)
             continue
+        failures.ran_into_a_gap(take.name)
         recordings.append(made)
         stem = take.file_name.removesuffix(".json")
         for folder in filter(None, (out, options.save)):
@@ -106,8 +122,16 @@ def _trace(options: argparse.Namespace) -> int:
         usual = SCENARIOS[options.scenario].is_usual
         path = out / ("index.html" if usual else f"{options.scenario}.html")
         _write(path, page.filled(recordings, source=_source(options)))
-        print(f"\nthe pictures, compared: {path}")
-    return CANNOT_RUN if failed else 0
+        print(f"\nthe pictures, compared: {path}", flush=True)
+    failures.tell()
+    return CANNOT_RUN if failures.any else 0
+
+
+def _require_writable(folder: Path) -> None:
+    """Before anything is traced, and not after it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
 def _remedy(why: str) -> str:
@@ -128,16 +152,28 @@ def _takes(scenario: Scenario, options: argparse.Namespace) -> list[Take]:
     if bool(options.server) != bool(options.technique):
         raise UsageError("--server PROGRAM and --technique STAGE go together")
     if options.server:
+        if not options.server.is_file():
+            raise UsageError(f"there is no program {options.server}")
         stage = stages.find(options.technique)
         target = Target(stage, options.server.resolve())
         return [Take(stage.name, target, scenario, tuple(scenario.options(stage)), "")]
     bin_dir, chosen = _bin_dir(options), []
+    if scenario.own_servers:
+        if options.stage or options.dir:
+            _complain(f"{scenario.name} shows servers of its own; the stages play no part in it")
+        return takes(scenario, [], bin_dir)
+    if options.dir and not options.dir.is_dir():
+        raise UsageError(f"there is no directory {options.dir}")
     for stage in stages.chosen(options.stage, KIT):
         if (bin_dir / stage.name).is_file():
             chosen.append(stage)
         elif options.stage:
             _complain(f"{bin_dir / stage.name} is not built, and is left out")
-    return takes(scenario, chosen, bin_dir) if chosen else []
+    found = takes(scenario, chosen, bin_dir) if chosen else []
+    if options.stage:  # whoever asks for it by name is told why it does not come
+        for why in filter(None, map(scenario.refuses, chosen)):
+            _complain(f"{why}; it is left out")
+    return found
 
 
 def _source(options: argparse.Namespace) -> str:
@@ -151,7 +187,7 @@ def _tell(told: Story) -> None:
     """A line for a server; and where a connection is not what the stage stands for, why."""
     times = "  ".join(
         f"{row.name} {words.milliseconds(row.end - row.start)}"
-        + (f" {words.outcome(row)}" if words.outcome(row) else "")
+        + (f" ({words.outcome(row)})" if words.outcome(row) else "")
         for row in told.rows
     )
     print(f"{told.name:<17} {told.verdict}\n{'':<17} {times} ms", flush=True)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from html import escape
+from html import escape as _escape
 
 from harness.trace import looks
 from harness.trace.layout import INSIDE, width
 
 HEAD = 11  # how long an arrow's head is
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _PALE = 'fill-opacity=".3"'
 _DASHES = {"pass": "7 4", "hand-over": "2 4"}  # what is handed over; what is made is not dashed
+
+
+def escape(said: str) -> str:
+    """As text of an element or an attribute; what XML has no way to say becomes U+FFFD."""
+    return _escape(_NO_XML.sub("\ufffd", said))
 
 
 class Canvas:

@@ -57,7 +57,8 @@ def of(recording: Recording, cast: Cast) -> str:
         return str(reading(recording, cast, "A"))
     if recording.scenario == KILL:
         lost = [each.name for each in recording.visitors if not each.outcome.isdigit()]
-        count = f"{len(lost)} of {len(recording.visitors)} clients lose their connection"
+        verb = "loses its" if len(lost) == 1 else "lose their"
+        count = f"{len(lost)} of {len(recording.visitors)} clients {verb} connection"
         return f"{count}: {' and '.join(lost)}" if lost else count
     return ""
 

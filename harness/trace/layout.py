@@ -80,3 +80,13 @@ def lanes_shown(told: Story) -> tuple[list[Lane], str]:
 def width(text: str, size: float, *, bold: bool = False) -> float:
     """About how wide a text becomes; most other fonts are narrower than DejaVu Sans."""
     return sum(_WIDTHS.get(each, 0.85) for each in text) * size * (_BOLD if bold else 1.0)
+
+
+def cut(text: str, size: float, room: float, *, bold: bool = False) -> str:
+    """The text, or as much of its beginning as there is room for, and three dots."""
+    if width(text, size, bold=bold) <= room:
+        return text
+    at = len(text)
+    while at and width(f"{text[:at].rstrip()} ...", size, bold=bold) > room:
+        at -= 1
+    return f"{text[:at].rstrip()} ..."

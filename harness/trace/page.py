@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 
 from harness.trace import looks, svg, tables, telling, words
-from harness.trace.layout import fitting
+from harness.trace.layout import EDGE, LEFT, TEXT, cut, fitting
 from harness.trace.recording import Recording
 from harness.trace.scenarios import SCENARIOS
 from harness.trace.story import Story
@@ -73,10 +73,13 @@ def _figure(told: Story, picture: str) -> str:
     number = looks.stage(told.name)["number"]
     key = str(int(number)) if number else ""
     lesson = words.lesson(told).partition(": ")[2]
+    said = f"{lesson[:1].upper() + lesson[1:]}."
+    if cut(told.note, TEXT, EDGE - LEFT, bold=True) != told.note:  # the picture has no room for it
+        said += f" {told.note[:1].upper() + told.note[1:]}."
     return (
         f'<figure data-key="{key}" data-name="{escape(told.name)}" '
         f'style="--stage: var(--{_variable(told)})">\n<div class="scroll">{picture}</div>\n'
-        f"<figcaption>{escape(lesson[:1].upper() + lesson[1:])}.</figcaption></figure>"
+        f"<figcaption>{escape(said)}</figcaption></figure>"
     )
 
 

@@ -14,7 +14,7 @@ from harness.clock import happens
 from harness.findings import Finding
 from harness.instruments import quiet
 from harness.server import Server
-from harness.trace import recording
+from harness.trace import recording, remarks
 from harness.trace.recording import Recording
 from harness.trace.takes import Take
 from harness.trace.visit import Visit
@@ -67,9 +67,11 @@ def record(take: Take) -> Recording:
         task: recording.kept(text.splitlines(), ready, visit.zero)
         for task, text in sorted(logs.items())
     }
+    tasks, left_out = recording.bounded(tasks)
+    note = remarks.plain("; ".join(filter(None, [*notes, left_out])))
     return Recording(
-        take.name, take.scenario.name, visit.visitors, tasks, server.pid, span,
-        note="; ".join(filter(None, notes)), moment=visit.moment, caption=take.caption,
+        take.name, take.scenario.name, visit.visitors, tasks, server.pid, span, note=note,
+        moment=visit.moment, caption=take.caption,
         detail=take.scenario.detail,
     )  # fmt: skip
 

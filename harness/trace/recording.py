@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 SCHEMA = 1
+MOST_LINES = 30_000  # of all logs together; more take long to draw, and tell no more
 _TIME = re.compile(r"^(\d+\.\d+) ")
 _EARLY = re.compile(r"^\S+ (clone3?|v?fork|epoll_c\w+|listen|io_uring_setup)\(|^\S+ \+\+\+ ")
 _FILE = re.compile(r"(\b\d+|AT_FDCWD)<(/[^>]*)>(\(deleted\))?")  # as -yy names descriptors
@@ -90,6 +91,22 @@ def kept(lines: Iterable[str], ready: float, zero: float) -> list[str]:
         if at + (float(lasted[1]) if lasted else ready) >= ready or _EARLY.match(line):
             chosen.append(f"{at - zero:.6f} {_anywhere(line[found.end():])}")
     return chosen
+
+
+def bounded(tasks: dict[int, list[str]]) -> tuple[dict[int, list[str]], str]:
+    """The logs, where they are too long only the beginnings of the longest; and what to say of it.
+
+    Births and ends are always kept: they say who is who.
+    """
+    total, left, found = sum(map(len, tasks.values())), MOST_LINES, dict(tasks)
+    if total <= MOST_LINES:
+        return found, ""
+    for place, task in enumerate(sorted(tasks, key=lambda each: len(tasks[each]))):
+        lines = tasks[task]
+        share = min(len(lines), left // (len(tasks) - place))
+        found[task] = lines[:share] + list(filter(_EARLY.match, lines[share:]))
+        left -= share
+    return found, f"of {total:,} calls only the first {MOST_LINES:,} are drawn"
 
 
 def _anywhere(call: str) -> str:

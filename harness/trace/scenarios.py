@@ -41,7 +41,8 @@ class Scenario:
     models: tuple[str, ...] = MODELS
     else_why: str = ""  # why other models have nothing to show
     workers: dict[str, int] = field(default_factory=_CREW.copy)
-    variants: tuple[str, ...] = ()  # seeded mistakes to show as well; of `herd`: its servers
+    variants: tuple[str, ...] = ()  # seeded mistakes to show as well
+    own_servers: tuple[str, ...] = ()  # ways of the sample server that it shows instead of stages
     kills: str = ""  # the client whose process is killed
     kills_at: float = 0.0
     calm: bool = False  # a client only comes when the server sleeps
@@ -170,7 +171,7 @@ def _herd() -> Scenario:
         "Four workers share the port, four clients come one after the other",
         tuple(Script(name, at, ((at, hello),)) for name, at in zip("ABCD", (0, 15, 30, 45))),
         models=(PREFORK,),
-        variants=("herd", "exclusive", "accept", "reuseport"),
+        own_servers=("herd", "exclusive", "accept", "reuseport"),
         calm=True,
         detail=True,
     )

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from html import escape
 
 from harness.trace import looks, marks, story, words
-from harness.trace.canvas import Canvas
-from harness.trace.layout import EDGE, LEFT, TEXT, WIDTH, Scale, fitting, lanes_shown, width
+from harness.trace.canvas import Canvas, escape
+from harness.trace.layout import EDGE, LEFT, TEXT, WIDTH, Scale, cut, fitting, lanes_shown, width
 from harness.trace.legend import legend
 from harness.trace.story import Arrow, Bar, Lane, Row, Story
 
@@ -122,12 +121,13 @@ class _Picture:
             said = f"{at * 1000:g}{'' if at else ' ms'}"
             self.canvas.text(self.x(at), self.bottom + 20, said, "tick")
         if self.told.note:
-            wide, x = width(self.told.note, TEXT, bold=True), float(LEFT)
+            note, x = cut(self.told.note, TEXT, EDGE - LEFT, bold=True), float(LEFT)
+            wide = width(note, TEXT, bold=True)
             if self.told.moment is not None:
                 x = self.x(self.told.moment)
                 self.canvas.path("moment", f"M{x:.1f} {line}")
                 x = min(max(x - wide / 2, 16), EDGE - wide)
-            self.canvas.text(x, self.top - 8, self.told.note, "alarm")
+            self.canvas.text(x, self.top - 8, note, "alarm")
 
     def _row(self, row: Row, y: float) -> None:
         colour, title = looks.client(row.name), words.row_text(row)

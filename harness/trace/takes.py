@@ -10,7 +10,7 @@ from harness.findings import Finding
 from harness.server import Target
 from harness.stages import Stage
 from harness.trace import mistakes
-from harness.trace.scenarios import HERD, Scenario
+from harness.trace.scenarios import Scenario
 from harness.trace.verdict import PREFORK
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -49,8 +49,8 @@ def takes(scenario: Scenario, chosen: Sequence[Stage], bin_dir: Path) -> list[Ta
     A seeded mistake is built here, if this tree has any. TakesError if nothing is left, or if that
     does not build.
     """
-    if scenario.name == HERD:
-        return [_of_sample(scenario, way) for way in scenario.variants]
+    if scenario.own_servers:
+        return [_of_sample(scenario, way) for way in scenario.own_servers]
     found = []
     for stage in chosen:
         if scenario.refuses(stage):

@@ -11,7 +11,7 @@ import time
 from harness.clock import ExpiredError, happens
 from harness.instruments import frozen
 from harness.server import Server
-from harness.trace import barriers
+from harness.trace import barriers, remarks
 from harness.trace.recording import Visitor
 from harness.trace.scenarios import Scenario, Script
 from harness.trace.victim import Killer
@@ -32,7 +32,7 @@ class Visit:
         self._killer = (
             Killer(scenario, server, self.visitors, self.zero) if scenario.kills else None
         )
-        self._remarks: dict[str, str] = {}  # by client
+        self._remarks: dict[str, str] = {}  # by client, {who} in its place
         self._ended = ""
 
     def run(self) -> None:
@@ -49,6 +49,8 @@ class Visit:
             thread.join()
         if not self.server.alive():
             self._ended = f"the server has ended: {self.server.end_text()}"
+        elif any(each.outcome == "refused" for each in self.visitors):
+            self._ended = f"nobody listens at port {self.server.port}, where its ready line says"
 
     @property
     def moment(self) -> float | None:
@@ -59,7 +61,7 @@ class Visit:
     def note(self) -> str:
         """What else there is to say of it, in a line."""
         told = [self._killer.note] if self._killer else []
-        told += [self._remarks[each.name] for each in self.visitors if each.name in self._remarks]
+        told += remarks.together(self._remarks)
         return "; ".join(filter(None, [*told, self._ended]))
 
     def now(self) -> float:
@@ -77,13 +79,12 @@ class Visit:
     def has_read(self, at: float) -> bool:
         return barriers.has_read(self.server, self.scenario.scripts, self.visitors, at)
 
-    def gives_up(self, visitor: Visitor) -> None:
-        """Note what the kernel still holds for a client that has lost its patience."""
-        visitor.unread = barriers.unread(self.server, visitor)
-        if visitor.unread:
-            where = barriers.sleeps_in(self.server)
-            asleep = f", and the server sleeps in {where}" if where else ""
-            told = f"{visitor.unread:,} bytes of {visitor.name} lie unread{asleep}"
+    def is_over(self, visitor: Visitor) -> None:
+        """Note what is odd about the end of a client's visit, while the kernel still knows it."""
+        gave_up = visitor.outcome == "gave up"
+        visitor.unread = barriers.unread(self.server, visitor) if gave_up else 0
+        where = barriers.sleeps_in(self.server) if visitor.unread else ""
+        if told := remarks.remark(visitor, where):
             self._remarks[visitor.name] = told
 
 
@@ -110,8 +111,7 @@ class _Client:
                 self.visitor.outcome = "gave up"
             if not self.visitor.outcome.isdigit():
                 self.visitor.end = self.visit.now()
-            if self.visitor.outcome == "gave up":
-                self.visit.gives_up(self.visitor)
+            self.visit.is_over(self.visitor)
 
     def _talk(self) -> str:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -165,4 +165,5 @@ class _Client:
             self.visitor.first = self.visitor.first or self.visitor.end
             reply += data[: max(0, 16 - len(reply))]
         status = reply[9:12].decode(errors="replace")
-        return status if reply.startswith(b"HTTP/1.") and status.isdigit() else "closed"
+        is_one = reply.startswith(b"HTTP/1.") and status.isascii() and status.isdigit()
+        return status if is_one else "closed"
