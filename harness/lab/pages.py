@@ -22,7 +22,9 @@ RECORDINGS = KIT / "slides" / "traces"
 MESSAGES = KIT / "labs" / "messages.json"  # what the grader said of each mutant, when last asked
 SAMPLES = 10
 _PART = r"(<!-- {} -->\n).*?(<!-- end -->)"
-_VOLATILE = re.compile(r"\b(pid |port |process |processes \[?|child |worker |thread )?\d{4,}\b")
+_VOLATILE = re.compile(
+    r"\b(pid |port |process |processes \d+ and |processes \[?|child |worker |thread )?\d{4,}\b"
+)
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -130,4 +132,4 @@ def _screen(verdict: Verdict) -> str:
 
 def _masked(found: re.Match[str]) -> str:
     """Pids and ports are others every time; sizes are not."""
-    return f"{found[1]}N" if found[1] else found[0]
+    return re.sub(r"\d+", "N", found[1]) + "N" if found[1] else found[0]

@@ -40,7 +40,8 @@ class Failures:
         self.any = True
         if not self.ran_into_a_gap(name):
             told = (("expected: ", finding.expected), ("hint: ", finding.hint))
-            complain(f"{name}: {plain(finding.actual)}", *(each + text for each, text in told if text))
+            helps = (label + text for label, text in told if text)
+            complain(f"{name}: {plain(finding.actual)}", *helps)
 
     def tell(self) -> None:
         """The gaps, each with all the servers that fell into it."""
