@@ -250,7 +250,7 @@ def test_server_that_neither_serves_nor_ends(
     monkeypatch.setattr(record, "END_SECONDS", 0.1)
     made = of_bad(tmp_path, DEAF, QUEUE)
     assert {each.outcome for each in made.visitors} == {"gave up"}
-    assert "bytes of F lie unread, and the server sleeps in" in made.note
+    assert "of A B C D E F lie unread, and the server sleeps in" in made.note
     assert made.note.endswith("it does not end after SIGTERM")
     assert {row.verdict.model for row in telling.tell(made).rows} == {"unseen"}
 

@@ -21,7 +21,7 @@ from harness.findings import Finding
 from harness.tests import broken
 from harness.tests.traced import NAMES, path, told
 from harness.trace import __main__ as cli
-from harness.trace import failures, layout, page, record, recording, remarks, svg
+from harness.trace import failures, layout, page, recording, remarks, svg
 from harness.trace.recording import Visitor
 from harness.trace.scenarios import HERD, SCENARIOS
 
@@ -148,13 +148,21 @@ def test_bytes_that_look_like_a_log_are_none(tmp_path: Path, capsys: Capture, fa
 
 
 @traced
-def test_nothing_is_left_of_a_trace_not_even_zombies(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(record, "LOG_SECONDS", 0.1)
+def test_nothing_is_left_of_a_trace_not_even_zombies(tmp_path: Path) -> None:
+    """A process of the server stays behind; in the end nobody is a child of the harness."""
     leaves = f"client.sendall({REPLY!r}); client.close(); number or os.fork() or signal.pause()"
-    assert trace(program(tmp_path, leaves), tmp_path / "out") == 0
-    assert not [each for each in proc.all_processes() if each.parent == os.getpid()]
+    code = (
+        "import os, sys; from harness import proc; from harness.trace import record, __main__; "
+        "record.LOG_SECONDS = 0.1; status = __main__.run(); "
+        "print([x for x in proc.all_processes() if x.parent == os.getpid()]); sys.exit(status)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--server", program(tmp_path, leaves), "--technique", "06",
+         "--out", tmp_path / "out"],
+        cwd=KIT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_remarks_are_made_once_for_all_who_fare_alike() -> None:
@@ -231,6 +239,25 @@ def test_a_scenario_with_servers_of_its_own_needs_none_built(
     options.stage = "06"
     assert len(cli._takes(SCENARIOS[HERD], options)) == 4
     assert "the stages play no part in it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words, builds, traces",
+    [
+        (["STAGE=06"], True, "--bin-dir build/bin"),
+        (["STAGE=06", "SANITIZE=address"], True, "--bin-dir build/address/bin"),
+        (["SCENARIO=herd"], False, "--scenario herd"),
+        (["DIR=a b"], False, '--dir "a b"'),
+    ],
+)
+def test_what_make_builds_is_what_is_traced(words: list[str], builds: bool, traces: str) -> None:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    done = subprocess.run(
+        ["make", "-n", "trace", *words], cwd=KIT, env=environment, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert ("--no-print-directory" in done.stdout) == builds
+    assert traces in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import stages, strace
+from harness import processes, stages, strace
 from harness.trace import chrome, recording, svg, telling, words
 from harness.trace.recording import Recording
 from harness.trace.story import Story
@@ -41,6 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
         return USAGE
     except recording.RecordingError as error:
         return _complain(str(error))
+    except BrokenPipeError:  # whoever read along has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CANNOT_RUN
     except OSError as error:
         return _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except KeyboardInterrupt:
@@ -78,7 +82,6 @@ def _write(path: Path, text: str) -> None:
 
 
 def _trace(options: argparse.Namespace) -> int:
-    from harness import processes
     from harness.findings import Finding
     from harness.trace import page
     from harness.trace.failures import Failures
@@ -100,7 +103,6 @@ def _trace(options: argparse.Namespace) -> int:
     out = options.out or Path("build/trace")
     for folder in filter(None, (out, options.save)):
         _require_writable(folder)
-    processes.become_subreaper()  # then not even a tracer's zombie is left
     recordings, failures = [], Failures()
     for take in takes:
         failures.before()
@@ -179,8 +181,13 @@ def _takes(scenario: Scenario, options: argparse.Namespace) -> list[Take]:
 def _source(options: argparse.Namespace) -> str:
     """Whose servers they are, if not this tree's."""
     if options.server:
-        return f"This is {options.server}."
-    return f"These are the servers of {options.dir}." if options.dir else ""
+        return f"This is {_printable(options.server)}."
+    return f"These are the servers of {_printable(options.dir)}." if options.dir else ""
+
+
+def _printable(path: Path) -> str:
+    """A name can be of any bytes, a page cannot."""
+    return os.fsencode(path).decode(errors="replace")
 
 
 def _tell(told: Story) -> None:
@@ -226,5 +233,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def run() -> int:
+    """As a program: whatever ends it, it leaves nothing behind, not even a tracer's zombie."""
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.default_int_handler)
+    processes.become_subreaper()
+    return main()
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

@@ -19,12 +19,14 @@ FILES = Path(__file__).parent / "page"
 def filled(recordings: Sequence[Recording], *, source: str = "") -> str:
     """The whole page, all pictures on the same clock. `source` says whose servers these are."""
     told = [telling.tell(each) for each in recordings]
-    scale = fitting(told)
+    scale, keys = fitting(told), _keys(told)
     stages = {_variable(each): looks.stage(each.name) for each in told}
+    shown = list(filter(None, keys))
     light, dark = (looks.variables(shade, stages) for shade in (0, 1))
     values = {
         "TITLE": escape(_title(told)),
         "SOURCE": escape(source),
+        "KEYS": "–".join(f"<kbd>{each}</kbd>" for each in dict.fromkeys((min(shown), max(shown)))),
         "COLOURS": (
             f":root {{ color-scheme: light; {light} }}\n"
             f'@media (prefers-color-scheme: dark) {{ :root:not([data-theme="light"]) '
@@ -34,7 +36,8 @@ def filled(recordings: Sequence[Recording], *, source: str = "") -> str:
         ),
         "STYLE": looks.rules() + _read("page.css"),
         "PICTURES": "\n".join(
-            _figure(each, svg.draw(each, scale=scale, style=False)) for each in told
+            _figure(each, key, svg.draw(each, scale=scale, style=False))
+            for each, key in zip(told, keys, strict=True)
         ),
         "TIMES": tables.times(told),
         "ALIKE": ALIKE if len(_waiting_alike(told)) > 1 else "",
@@ -69,13 +72,19 @@ def _variable(told: Story) -> str:
     return "s-" + re.sub(r"\W+", "-", told.name)
 
 
-def _figure(told: Story, picture: str) -> str:
-    number = looks.stage(told.name)["number"]
-    key = str(int(number)) if number else ""
+def _keys(told: Sequence[Story]) -> list[str]:
+    """The digits that show the pictures: those of the stages, or else the first ones."""
+    numbers = [looks.stage(each.name)["number"] for each in told]
+    if any(numbers):
+        return [str(int(each)) if each else "" for each in numbers]
+    return [str(each) if each < 10 else "" for each in range(1, len(told) + 1)]
+
+
+def _figure(told: Story, key: str, picture: str) -> str:
     lesson = words.lesson(told).partition(": ")[2]
     said = f"{lesson[:1].upper() + lesson[1:]}."
     if cut(told.note, TEXT, EDGE - LEFT, bold=True) != told.note:  # the picture has no room for it
-        said += f" {told.note[:1].upper() + told.note[1:]}."
+        said += f" {told.note[:1].upper() + told.note[1:].rstrip('.')}."
     return (
         f'<figure data-key="{key}" data-name="{escape(told.name)}" '
         f'style="--stage: var(--{_variable(told)})">\n<div class="scroll">{picture}</div>\n'

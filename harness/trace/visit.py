@@ -92,6 +92,10 @@ class _Client:
     def __init__(self, visit: Visit, script: Script, visitor: Visitor) -> None:
         self.visit, self.script, self.visitor = visit, script, visitor
         self.socket = socket.socket()
+        # All have their ports before the first one comes: so each has one of its own, and is known
+        # by it even if it gets nowhere.
+        self.socket.bind(("127.0.0.1", 0))
+        self.visitor.port = self.socket.getsockname()[1]
 
     def follow(self) -> None:
         with self.socket:
@@ -116,8 +120,6 @@ class _Client:
     def _talk(self) -> str:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.settimeout(self.script.patience / 1000)
-        self.socket.bind(("127.0.0.1", 0))  # so it is known by its port even if it gets nowhere
-        self.visitor.port = self.socket.getsockname()[1]
         self.socket.connect(("127.0.0.1", self.visit.server.port))
         for number, (at, data) in enumerate(self.script.sends):
             if self._wait(at, connected=True):

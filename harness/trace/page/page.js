@@ -88,7 +88,8 @@ function addChip(value, text, stage) {
 addChip("", "all");
 for (const key of keys) {
   const figure = figures.find((each) => keyOf(each) === key);
-  addChip(key, figure.dataset.name.replace(/^0/, "").replace("-", " "), figure.style.getPropertyValue("--stage"));
+  const name = figure.dataset.name.replace(/^0/, "").replace("-", " ");
+  addChip(key, /^\d/.test(name) ? name : `${key} ${name}`, figure.style.getPropertyValue("--stage"));
 }
 
 // ---- what a bar is made of ----------------------------------------------------------------------
