@@ -1,4 +1,4 @@
-"""`make trace` with servers that are unfinished, wrong or hostile, and with hasty users.
+"""`make trace` with servers that are unfinished, wrong or hostile, and when it is interrupted.
 
 Whatever they do, it ends with a picture or with a sentence.
 """
@@ -23,7 +23,6 @@ from harness.tests.traced import NAMES, path, told
 from harness.trace import __main__ as cli
 from harness.trace import failures, layout, page, recording, remarks, svg
 from harness.trace.recording import Visitor
-from harness.trace.scenarios import HERD, SCENARIOS
 
 KIT = Path(__file__).parents[2]
 traced = pytest.mark.skipif(bool(strace.unavailable()), reason=strace.unavailable())
@@ -210,78 +209,7 @@ def test_keys_are_the_digits_of_the_stages_or_else_the_first_ones() -> None:
     assert page._keys(other) == ["1", "2", "3"]
 
 
-# --- what is asked for --------------------------------------------------------------------------
-
-
-def test_a_stage_that_is_asked_for_and_has_nothing_to_show_is_not_left_out_silently(
-    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "build" / "bin"
-    folder.mkdir(parents=True)
-    for name in ("01-fork", "06-epoll-lt"):
-        (folder / name).touch()
-    monkeypatch.setattr(strace, "unavailable", lambda: "no strace")
-    arguments = ["--dir", str(tmp_path), "--scenario", "kill", "--out", str(tmp_path / "out")]
-    cli.main([*arguments, "--stage", "01 06"])
-    first, *_ = capsys.readouterr().err.splitlines()
-    assert first.startswith("trace: 06-epoll-lt: the process that serves A is the whole server")
-    assert first.endswith("it is left out")
-    cli.main(arguments)
-    assert "left out" not in capsys.readouterr().err
-
-
-def test_a_scenario_with_servers_of_its_own_needs_none_built(
-    tmp_path: Path, capsys: Capture
-) -> None:
-    options = cli._parser().parse_args(["--bin-dir", str(tmp_path), "--scenario", HERD])
-    assert len(cli._takes(SCENARIOS[HERD], options)) == 4
-    assert not capsys.readouterr().err
-    options.stage = "06"
-    assert len(cli._takes(SCENARIOS[HERD], options)) == 4
-    assert "the stages play no part in it" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    "words, builds, traces",
-    [
-        (["STAGE=06"], True, "--bin-dir build/bin"),
-        (["STAGE=06", "SANITIZE=address"], True, "--bin-dir build/address/bin"),
-        (["SCENARIO=herd"], False, "--scenario herd"),
-        (["DIR=a b"], False, '--dir "a b"'),
-    ],
-)
-def test_what_make_builds_is_what_is_traced(words: list[str], builds: bool, traces: str) -> None:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
-    done = subprocess.run(
-        ["make", "-n", "trace", *words], cwd=KIT, env=environment, capture_output=True, text=True,
-        check=True,
-    )  # fmt: skip
-    assert ("--no-print-directory" in done.stdout) == builds
-    assert traces in done.stdout
-
-
-@pytest.mark.parametrize(
-    "arguments, said",
-    [
-        (["--dir", "/nonexistent"], "there is no directory /nonexistent"),
-        (["--server", "/nonexistent", "--technique", "06"], "there is no program /nonexistent"),
-        (["--server", "/etc", "--technique", "06"], "there is no program /etc"),
-    ],
-)
-def test_what_does_not_exist(arguments: list[str], said: str, capsys: Capture) -> None:
-    assert cli.main(arguments) == 2
-    assert capsys.readouterr().err == f"trace: {said}\n"
-
-
-@traced
-def test_a_place_that_takes_no_pictures_is_told_before_anything_is_traced(
-    tmp_path: Path, capsys: Capture
-) -> None:
-    (tmp_path / "file").touch()
-    started = time.monotonic()
-    assert cli.main(["--scenario", HERD, "--out", str(tmp_path / "file")]) == 1
-    assert time.monotonic() - started < 1
-    assert capsys.readouterr().err == f"trace: {tmp_path / 'file'}: File exists\n"
+# --- interrupted --------------------------------------------------------------------------------
 
 
 @traced
@@ -303,19 +231,3 @@ def test_interrupted_it_leaves_nothing(tmp_path: Path, number: signal.Signals) -
     assert (process.returncode, *said) == (130, "", "trace: interrupted\n")
     assert not proc.stat(int(mark.read_text()))
     assert not list(tmp_path.glob("c10k-trace-*"))
-
-
-@with_recordings
-def test_to_draw_needs_nothing_but_python(tmp_path: Path) -> None:
-    """Not even pytest, which findings are made with."""
-    code = (
-        "import sys; sys.modules['pytest'] = None; sys.path.insert(0, sys.argv.pop(1)); "
-        "from harness.trace.__main__ import main; sys.exit(main(sys.argv[1:]))"
-    )
-    for arguments in (["--draw"], ["--page"]):
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", code, str(KIT), *arguments, path("06-epoll-lt"),
-             "--out", tmp_path / "made"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert (done.returncode, done.stderr) == (0, "")
