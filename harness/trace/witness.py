@@ -6,10 +6,14 @@ outlives a client shows only when more clients come than there were at once: thr
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from harness import stages
 from harness.client import Client
+from harness.clock import happens
+from harness.findings import Finding
+from harness.instruments import census, quiet
 from harness.server import Server
 from harness.stages import Stage
 from harness.trace import calls, recording
@@ -19,6 +23,7 @@ from harness.trace.who import Cast
 
 TOGETHER = 6  # clients who are there at once
 LATER = 12  # clients who come after they have left, one after the other
+_REST_SECONDS = 2.0  # so long a server may take to come to rest; who never does is judged as well
 
 
 class NamelessError(Exception):
@@ -34,7 +39,12 @@ def witness(
     The first ones stay until the last of them is served; where only one can be inside, each leaves
     for the next one.
     """
+    with contextlib.suppress(Finding):
+        quiet(server, _REST_SECONDS)
+    before = census(server)
     clients = _crowd(server, together)
+    # Who was born for them has ended then, and whoever is told of that has heard it.
+    happens(lambda: census(server) == before or not server.alive(), _REST_SECONDS)
     for _ in range(later):
         client = server.connect(beside=True)
         client.get("/hello")
