@@ -212,8 +212,12 @@ def census(server: Server) -> Census:
 
 
 def returns_to(server: Server, before: Census, after_what: str) -> None:
-    """Wait until the server holds no more than `before`; a Finding says what stays."""
-    if not happens(lambda: census(server) == before):
+    """Wait until the server holds no more than `before`; a Finding says what stays, or that it
+    died meanwhile: then nothing is left, and that is no leak."""
+    back = happens(lambda: not server.alive() or census(server) == before)
+    if not server.alive():
+        raise Finding(f"the server died: {server.end_text()}")
+    if not back:
         rows = [row.state_name for row in tcp.table(server.port) if row.state != tcp.LISTEN]
         states = f"; its connections: {', '.join(rows[:8])}" if rows else ""
         now = census(server)

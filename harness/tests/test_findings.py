@@ -125,6 +125,15 @@ def test_leaks(begin: Start, fault: str, words: str, request: pytest.FixtureRequ
         returns_to(server, before, "after 6 clients")
 
 
+def test_who_has_died_has_no_leak(begin: Start) -> None:
+    server = begin("none")
+    before = census(server)
+    os.kill(server.pid, signal.SIGKILL)
+    server.wait()
+    with pytest.raises(Finding, match="the server died: killed by SIGKILL"):
+        returns_to(server, before, "after that")
+
+
 @pytest.mark.parametrize(
     "fault, words",
     [("ignores-term", "still runs"), ("ends-with-3", "exit status 3"),
